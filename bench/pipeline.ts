@@ -8,6 +8,7 @@
 import { parseArgs } from "node:util";
 import { type Batch, batches } from "../src/dataset/prepare/batches.ts";
 import { createThreadedPreparation } from "../src/dataset/prepare/threadedPreparation.ts";
+import { alone } from "../src/engine/communicator.ts";
 import type { TrainingProgram } from "../src/engine/engine.ts";
 import { precisionNames } from "../src/engine/select/precision.ts";
 import { fitNames } from "../src/image/prepare/fit.ts";
@@ -50,7 +51,11 @@ const settings = {
   ...(network === undefined ? {} : { network }),
   ...(fit === undefined ? {} : { fit }),
 };
-const run = await prepareRun(await resolve(settings), "bench/pipeline.ts", { onMessage: console.log });
+const run = await prepareRun(await resolve(settings), {
+  command: "bench/pipeline.ts",
+  observer: { onMessage: console.log },
+  communicator: alone,
+});
 const program = await compile(run);
 try {
   report(await measure(run, program), program.batchSize);

@@ -3,12 +3,14 @@
  *
  *     node scripts/setup.mjs            installs
  *     node scripts/setup.mjs --check    lists what it would install; exit code 1 if anything is missing
+ *     node scripts/setup.mjs --mpi      also Open MPI, for training in several processes
  *
  * Runs before node_modules exists, so it uses built-in modules only, and syntax that an old Node.js can parse far enough to report its version.
  */
 import { spawnSync } from "node:child_process";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { openMpi } from "./setup/mpi.mjs";
 import { linkCommand, npmPackages } from "./setup/npmPackages.mjs";
 import { systemPackages } from "./setup/systemPackages.mjs";
 
@@ -32,7 +34,7 @@ function noteGit() {
 }
 
 /** Returns true if everything was already installed. */
-function setUp(mode) {
+function setUp(mode, withMpi) {
   requireNode();
   noteGit();
   let complete = true;
@@ -40,7 +42,7 @@ function setUp(mode) {
     if (mode === "install") linkCommand(root);
     return systemPackages(root, process.env);
   };
-  for (const look of [() => npmPackages(root), linked]) {
+  for (const look of [() => npmPackages(root), linked, ...(withMpi ? [openMpi] : [])]) {
     const step = look();
     if (step.missing) complete = false;
     if (!step.missing) say(step.present);
@@ -55,11 +57,11 @@ function setUp(mode) {
 
 const given = process.argv.slice(2);
 try {
-  if (given.some((argument) => argument !== "--check")) {
-    throw new Error(`unknown argument ${given.join(" ")}; usage: node scripts/setup.mjs [--check]`);
+  if (given.some((argument) => !["--check", "--mpi"].includes(argument))) {
+    throw new Error(`unknown argument ${given.join(" ")}; usage: node scripts/setup.mjs [--check] [--mpi]`);
   }
-  const mode = given.length > 0 ? "check" : "install";
-  const complete = setUp(mode);
+  const mode = given.includes("--check") ? "check" : "install";
+  const complete = setUp(mode, given.includes("--mpi"));
   if (mode === "check" && !complete) process.exitCode = 1;
 } catch (error) {
   console.error(`set-up: ${error.message}`);

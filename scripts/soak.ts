@@ -1,5 +1,5 @@
 /**
- * Measures the figures that `alexnet serve` is to reach: `npm run soak [-- --run RUN] [--scale 0.05] [--slack 2] [SCENARIO…]`. Without a run it draws the weights of
+ * Measures the figures that `alexnet serve` is to reach, and those of training in several processes (the scenario `jobs`): `npm run soak [-- --run RUN] [--scale 0.05] [--slack 2] [SCENARIO…]`. Without a run it draws the weights of
  * `alexnet-owt`. The scale multiplies the scenarios' lengths; 1 takes about ten minutes. The slack loosens
  * bounds of times and speeds, for machines with other work.
  */
@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { findNetworkOrRun } from "../src/model/networkOrRun.ts";
 import { modelOf, writeDrawn } from "../test/drawnModel.ts";
+import { killedJobs } from "./soak/killedJobs.ts";
 import * as scenarios from "./soak/scenarios.ts";
 
 /** Scenarios by name, in their order. */
@@ -19,6 +20,7 @@ const all = {
   kills: scenarios.kills,
   mixed: scenarios.mixed,
   termination: scenarios.termination,
+  jobs: killedJobs,
 } as const;
 
 const { values, positionals } = parseArgs({

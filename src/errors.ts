@@ -83,6 +83,17 @@ export class DivergenceError extends AlexNetError {
   }
 }
 
+/** Failure of another process of the same run, which reports it itself. */
+export class PeerError extends AlexNetError {
+  override readonly name: string = "PeerError";
+  override readonly exitCode: number;
+
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
 /** Errors of the operating system in words, with a remedy. */
 const systemErrors: Readonly<Record<string, string>> = {
   ENOENT: "no such file or folder; check the path",

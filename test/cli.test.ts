@@ -381,8 +381,14 @@ test("doctor: this machine, as text and as JSON; without oneDNN it says what to 
   assert.equal(exit, 0, stdout);
   for (const says of [/^Node\.js +\d+\./m, /^oneDNN +2\.\d+\.\d+ at \//m, /^processor .*core/m, /^fashion-mnist /m])
     assert.match(stdout, says);
+  const withoutMpi = await alexnet("doctor", { ALEXNET_MPI: "/nonexistent" });
+  assert.equal(withoutMpi.exit, 0);
+  assert.match(
+    withoutMpi.stdout,
+    /^MPI +only needed for --processes\. MPI: ALEXNET_MPI: .*; set it to a libmpi, or unset it$/m,
+  );
   const report = JSON.parse((await alexnet("doctor --json")).stdout);
-  assert.deepEqual(Object.keys(report), ["machine", "threads", "libraries", "onednn", "datasets"]);
+  assert.deepEqual(Object.keys(report), ["machine", "threads", "libraries", "onednn", "mpi", "datasets"]);
   assert.equal(report.datasets[0].name, fashionMnist.name);
   assert.match(report.onednn.engine, /^oneDNN 2\./);
   const without = await alexnet("doctor", noOneDnn);

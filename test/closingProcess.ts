@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { createThreadedPreparation } from "../src/dataset/prepare/threadedPreparation.ts";
-import { startOf } from "../src/dataset/workerModule.ts";
 import type { Engine, TrainingProgram } from "../src/engine/engine.ts";
 import { loadOneDnn } from "../src/engine/onednn/native/find.ts";
 import { loadLibC } from "../src/engine/onednn/native/libc.ts";
@@ -15,6 +14,7 @@ import type { Image } from "../src/image/image.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import { openLayerOutputs } from "../src/model/layerOutputs.ts";
 import { operations } from "../src/network/network.ts";
+import { startOf } from "../src/workerModule.ts";
 import { tinyNetwork } from "./tinyRuns.ts";
 
 const [name, engineName, file] = isMainThread ? process.argv.slice(2) : (workerData as string[]);

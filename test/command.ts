@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { COMPILED_FOLDER, type Compiled, compileCheckout, compiledIn } from "../scripts/testing/compile.ts";
-import { stripsTypes } from "../src/dataset/workerModule.ts";
+import { stripsTypes } from "../src/workerModule.ts";
 
 export interface Outcome {
   /** The exit code; the signal if one ended it. */

@@ -8,6 +8,7 @@ import { loadCheckpoint, restoreCheckpoint } from "../src/checkpoint/checkpoint.
 import { readLog } from "../src/checkpoint/runLog.ts";
 import { type Dataset, limitSplit } from "../src/dataset/dataset.ts";
 import { loadFashionMnist } from "../src/dataset/sources/fashionMnist.ts";
+import { alone } from "../src/engine/communicator.ts";
 import type { Engine } from "../src/engine/engine.ts";
 import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
@@ -187,7 +188,7 @@ async function resumeOnDevice(name: string, { policy, rateFactor, rateOf, signal
   const { model, training, ...stores } = await compiled(config, createDeviceEngine(inner, 20));
   await restoreCheckpoint(checkpoint, stores.weights, stores.optimizer);
   const from = { start: readPosition(checkpoint), log: await readLog(directory) };
-  const common = { ...stores, directory, observer: undefined };
+  const common = { ...stores, directory, communicator: alone, observer: undefined };
   const record = (stretch: typeof from) =>
     createRecorder({ ...common, ...stretch, average: undefined, config, signal, deadline: Number.POSITIVE_INFINITY });
   try {

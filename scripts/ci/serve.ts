@@ -9,6 +9,16 @@ const hasTool = () => spawnSync(TOOL, ["-h"]).error === undefined;
 if (!hasTool()) await installPackage(TOOL, hasTool, `install ${TOOL}`);
 const root = fileURLToPath(new URL("../../", import.meta.url));
 // Lengths for two minutes. A machine of CI has other work, and short scenarios vary: twice the bounds of times and speeds.
-const args = ["--import", "./scripts/typescript.mjs", "scripts/soak.ts", "--scale", "0.05", "--slack", "2"];
+const scenarios = ["throughput", "overload", "slow", "kills", "mixed", "termination"];
+const args = [
+  "--import",
+  "./scripts/typescript.mjs",
+  "scripts/soak.ts",
+  "--scale",
+  "0.05",
+  "--slack",
+  "2",
+  ...scenarios,
+];
 const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" });
 process.exitCode = status ?? 1;

@@ -4,7 +4,7 @@ import { cp, mkdir, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { stripsTypes } from "../../src/dataset/workerModule.ts";
+import { stripsTypes } from "../../src/workerModule.ts";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 

@@ -17,7 +17,7 @@ export const initialize: InitializeHook<Trees> = (data) => {
   trees = data;
 };
 
-/** A thread imports this to register tsx (src/dataset/workerModule.ts), but already has these hooks: it inherits `--import`. */
+/** A thread imports this to register tsx (src/workerModule.ts), but already has these hooks: it inherits `--import`. */
 const registersNothing = `data:text/javascript,${encodeURIComponent("export function register() {}")}`;
 
 /** Compiled code imports `.js` where the source imports `.ts`. */

@@ -17,6 +17,8 @@ export interface Model {
   readonly head?: HeadName | undefined;
   /** In the order of the network's outputs. */
   readonly classNames: readonly string[];
+  /** Minimum probability of each class that is present, fitted on validation images, for a multi-label network. Default: 0.5. */
+  readonly thresholds?: readonly number[] | undefined;
   /** From an image to the network's input. */
   readonly preprocessing: Preprocessing;
   /** Metrics when the weights were saved, such as `testAccuracy`; only finite numbers are stored. */
@@ -44,6 +46,7 @@ export function encodeModel(model: Model, iteration: number): Readonly<Record<st
     iteration: String(iteration),
     network: JSON.stringify(model.network),
     classNames: JSON.stringify(model.classNames),
+    ...(model.thresholds ? { thresholds: JSON.stringify(model.thresholds) } : {}),
     preprocessing: JSON.stringify(model.preprocessing),
     metrics: JSON.stringify(
       Object.fromEntries(Object.entries(model.metrics).filter(([, value]) => Number.isFinite(value))),
@@ -79,6 +82,7 @@ const modelSchema = z.object({
   network: jsonText,
   head: z.optional(z.enum(headNames)),
   classNames: z.pipe(jsonText, z.array(z.string())),
+  thresholds: z.optional(z.pipe(jsonText, z.array(z.number().check(z.gt(0), z.lt(1))))),
   preprocessing: z.pipe(jsonText, preprocessingSchema),
   metrics: z.pipe(jsonText, z.record(z.string(), z.number())),
   precision: z.enum(precisions),
@@ -108,6 +112,9 @@ export function decodeModel(reader: HeaderReader): Model {
       throw new CheckpointError(
         `${reader.path}: expected ${classes} class names for its network, got ${fields.classNames.length}`,
       );
+    }
+    if (fields.thresholds && fields.thresholds.length !== classes) {
+      throw new CheckpointError(`${reader.path}: expected ${classes} thresholds, got ${fields.thresholds.length}`);
     }
     return { network, ...fields };
   } catch (cause) {

@@ -6,7 +6,7 @@ import { commands } from "./commands.ts";
 import { printProblem, watchOutput } from "./output.ts";
 import { createProgram } from "./program.ts";
 
-/** Runs the command line. Returns the exit code: 0; 1 for an error; 2 for wrong usage; 3 if training diverged; 128 + n for signal n. */
+/** Runs the command line. Returns the exit code: 0; 1 for an error; 2 for wrong usage; 3 if training diverged; 4 if a process of a job has stopped; 128 + n for signal n. */
 export async function main(argv: readonly string[]): Promise<number> {
   watchOutput();
   const [first, ...rest] = argv;

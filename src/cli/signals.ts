@@ -26,13 +26,16 @@ export async function stoppable(onFirst: () => void, work: (signal: AbortSignal)
   }
 }
 
-const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15, SIGBREAK: 21 } as const;
-const names = Object.keys(numbers) as (keyof typeof numbers)[];
+const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15, SIGBREAK: 21, SIGUSR2: 12 } as const;
+/** SIGUSR2 stops work only in a process of an MPI job: it is the signal that launchers pass on. Elsewhere it ends the process, as in shells. */
+const usualNames: readonly Name[] = ["SIGHUP", "SIGINT", "SIGTERM", "SIGBREAK"];
+type Name = keyof typeof numbers;
 
-/** Starts listening; `onFirst` is called at the first signal, before the abort. */
-export function onStopSignals(onFirst: () => void): StopSignals {
+/** Starts listening; `onFirst` is called at the first signal, before the abort. `isInJob` in a process of an MPI job. */
+export function onStopSignals(onFirst: () => void, isInJob = false): StopSignals {
   const controller = new AbortController();
   let code = 0;
+  const names = isInJob ? [...usualNames, "SIGUSR2" as const] : usualNames;
   const handlers = names.map((name) => {
     const handler = () => {
       const exitCode = 128 + numbers[name];

@@ -92,10 +92,11 @@ const onnxFormat: ModelFormat = {
   },
 };
 
-function optionsFor({ classNames, preprocessing, head }: Model, flags: ReadonlySet<string>): OnnxOptions {
+function optionsFor({ classNames, thresholds, preprocessing, head }: Model, flags: ReadonlySet<string>): OnnxOptions {
   return {
     head,
     classNames,
+    thresholds,
     preprocessing,
     lrn: flags.has("decompose-lrn") ? "decomposed" : "native",
     output: flags.has("probabilities") ? "probabilities" : "logits",

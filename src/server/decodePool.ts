@@ -1,8 +1,8 @@
 /** Threads that decode the bodies of requests, one each at a time; a thread that dies is replaced. */
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
-import { startOf } from "../dataset/workerModule.ts";
 import { moduleUrl } from "../packageRoot.ts";
+import { startOf } from "../workerModule.ts";
 import { type Decoded, type DecodeJob, type DecodeModel, type DecodeOutcome, READY } from "./decodeJob.ts";
 import { transferable } from "./pieces.ts";
 import { RequestError } from "./requestError.ts";

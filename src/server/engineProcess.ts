@@ -1,13 +1,13 @@
 /** Process that computes the batches of one served network. Its other thread, `engineChannel.ts`, exchanges data with the server. */
 import { setTimeout } from "node:timers/promises";
 import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
-import { startOf } from "../dataset/workerModule.ts";
 import { AlexNetError, messageOf } from "../errors.ts";
 import { foreignModels } from "../exchange/foreignModels.ts";
 import { type ClassModel, type OpenOptions, openClassModel } from "../model/openModel.ts";
 import { predictProbabilities } from "../model/predictRows.ts";
 import { moduleUrl } from "../packageRoot.ts";
 import { sizeOf } from "../shape.ts";
+import { startOf } from "../workerModule.ts";
 import { type BatchCost, batchSizes, planBatch } from "./batchPlan.ts";
 import { type EngineSource, SOURCE_VARIABLE } from "./engineFacts.ts";
 import { BUSY_SINCE, type FromEngine, now, type ToEngine } from "./engineMessages.ts";

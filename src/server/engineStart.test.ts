@@ -1,8 +1,8 @@
 /** Start of an engine process: options of Node.js that it inherits, and the environment. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { startOf } from "../dataset/workerModule.ts";
 import { moduleUrl } from "../packageRoot.ts";
+import { startOf } from "../workerModule.ts";
 import { engineArguments, engineEnvironment } from "./engineStart.ts";
 
 test("loaders are inherited; the inspector, whose port is in use, and programs of --eval are not", () => {

@@ -1,7 +1,7 @@
 /** Command line and environment of an engine process. */
 import { fileURLToPath } from "node:url";
-import { startOf } from "../dataset/workerModule.ts";
 import { moduleUrl } from "../packageRoot.ts";
+import { startOf } from "../workerModule.ts";
 import { type EngineSource, SOURCE_VARIABLE } from "./engineFacts.ts";
 
 /** Options of Node.js whose value is the next argument, where it is not part of the same one. */

@@ -2,6 +2,7 @@
 import * as z from "zod";
 import type { Precision } from "../engine/engine.ts";
 import { preprocessingSchema } from "../image/prepare/preprocess.ts";
+import { headNames } from "../network/head.ts";
 import { type Network, parseNetwork } from "../network/network.ts";
 import { recipeSchema } from "../training/recipe.ts";
 import { divergencePolicySchema } from "./divergencePolicy.ts";
@@ -31,6 +32,8 @@ export const storedDatasetSchema = z.object({
 export const storedRunSchema = z.object({
   dataset: storedDatasetSchema,
   network: networkSchema,
+  /** Step from the network's outputs to probabilities; absent for softmax. */
+  head: z.enum(headNames).exactOptional(),
   recipe: recipeSchema,
   preprocessing: preprocessingSchema,
   /** Principal components of the training images' colours, if the recipe adds lighting noise. */
@@ -45,6 +48,11 @@ export const storedRunSchema = z.object({
   algorithms: z.record(z.string(), z.string()).optional(),
   engine: z.object({ name: z.string(), version: z.string(), description: z.string(), threads: z.int() }),
   machine: z.object({ alexnet: z.string(), node: z.string(), system: z.string(), cpu: z.string() }),
+  /** Number of processes that train together, and the division of work: each computes a part of every batch. Absent for one process. */
+  processes: z.int().optional(),
+  parallel: z.enum(["data"]).optional(),
+  /** Library of their exchanges, and bytes of a piece: they determine the order of sums. */
+  mpi: z.object({ name: z.string(), version: z.string(), pieceBytes: z.int() }).optional(),
   /** Command line. */
   command: z.string(),
   started: z.string(),

@@ -4,6 +4,7 @@ import type { Dataset } from "../dataset/dataset.ts";
 import { validationSplit } from "../dataset/dataset.ts";
 import type { Preparation } from "../dataset/prepare/preparation.ts";
 import { createThreadedPreparation } from "../dataset/prepare/threadedPreparation.ts";
+import { alone, type Communicator } from "../engine/communicator.ts";
 import type { CompileRequest, Program, TrainingProgram } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
 import { weightStore } from "../model/tensorStores.ts";
@@ -11,6 +12,7 @@ import { operations } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { formatDuration } from "../report/numbers.ts";
 import { type Shape, sizeOf } from "../shape.ts";
+import { trainingLoss } from "../training/objective/labelSettings.ts";
 import type { Optimizer } from "../training/optimizers/optimizer.ts";
 import type { Training } from "../training/train.ts";
 import { digest, digestOfTensors, type FeatureSplit, type FrozenPart, withFeatures } from "./featureCache.ts";
@@ -32,21 +34,31 @@ export interface CompiledModel {
   close(): Promise<void>;
 }
 
-/** Compiles a run's model. Throws ConfigError if the engine cannot train, ShapeError or NativeError if it cannot run the network. */
-export async function compileModel(run: PreparedRun): Promise<CompiledModel> {
-  const { network, recipe, precision, exact, fineTuning } = run.config;
+/**
+ * Compiles a run's model, by default for one process. Throws ConfigError if the engine cannot train, ShapeError or NativeError if it cannot run the
+ * network.
+ */
+export async function compileModel(
+  run: PreparedRun,
+  {
+    communicator = alone,
+    batchSize = run.config.recipe.batchSize,
+  }: { communicator?: Communicator; batchSize?: number } = {},
+): Promise<CompiledModel> {
+  const { network, precision, exact, fineTuning } = run.config;
   if (!run.engine.trains) throw new ConfigError(`engine ${run.engine.name}: cannot train; choose another --engine`);
   const ops = operations(network);
   const kept = fineTuning && fineTuning.keptViews > 0 ? keptLayers(network, fineTuning.frozen) : 0;
   const request: CompileRequest = {
     ops: ops.slice(kept),
     inputShape: ops[kept]?.inputShape ?? network.input,
-    batchSize: recipe.batchSize,
+    batchSize,
     precision,
     exact,
     frozen: fineTuning?.frozen ?? [],
+    loss: trainingLoss(run.config.recipe, run.config.dataset.classNames, run.dataset.train),
   };
-  const program = await run.engine.compileTraining(request);
+  const program = await run.engine.compileTraining({ ...request, communicator });
   const head = weightStore(program, network);
   if (kept === 0) {
     return {
@@ -161,7 +173,7 @@ async function frozenPart(
 
 async function compileBelow(
   engine: PreparedRun["engine"],
-  { frozen: _frozen, ...request }: CompileRequest,
+  { frozen: _frozen, loss: _loss, ...request }: CompileRequest,
   weights: TensorStore,
   network: PreparedRun["config"]["network"],
 ): Promise<Program> {

@@ -2,10 +2,12 @@
 import { loadCheckpoint, restoreCheckpoint, type StoredCheckpoint, savePosition } from "../checkpoint/checkpoint.ts";
 import { appendLog, type LogEntry, type RollbackEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
+import type { Communicator } from "../engine/communicator.ts";
 import { CheckpointError, DivergenceError } from "../errors.ts";
 import type { DivergencePolicy } from "../settings/divergencePolicy.ts";
 import { type Position, positionSchema, type Rollbacks } from "../training/state.ts";
 import { type Training, type TrainingEnd, train } from "../training/train.ts";
+import { fromFirst, shareStore } from "./processes.ts";
 import type { Recorder } from "./recorder.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
@@ -23,6 +25,8 @@ export interface GuardedRun {
   readonly weights: TensorStore;
   readonly optimizer: TensorStore;
   readonly policy: DivergencePolicy;
+  /** The processes that train the run, of which process 0 reads and writes its directory. */
+  readonly communicator: Communicator;
   readonly observer: TrainObserver | undefined;
   /** Creates the recorder of a run that continues from a position with the lines of its log. */
   readonly record: (from: Stretch) => Promise<Recorder>;
@@ -54,7 +58,10 @@ export async function trainGuarded(
       return { ...(await train(run.training, stretch.start, recorder.listener)), recorder };
     } catch (error) {
       if (!(error instanceof DivergenceError) || run.policy.action === "stop") throw error;
-      stretch = await rollBack(run, stretch.start.rollbacks, error);
+      const { rollbacks } = stretch.start;
+      stretch = await fromFirst(run.communicator, () => rollBack(run, rollbacks, error));
+      await shareStore(run.communicator, run.weights);
+      await shareStore(run.communicator, run.optimizer);
       recorder = await run.record(stretch);
     }
   }

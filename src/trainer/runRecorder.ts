@@ -8,6 +8,7 @@ import { CheckpointError } from "../errors.ts";
 import { writeCurves } from "../runs/runReport.ts";
 import type { RunConfig } from "../settings/runConfig.ts";
 import { bestOf, type Evaluated } from "../training/monitor.ts";
+import { noStorage } from "./jointRecorder.ts";
 import { metricsOf, type RecordedRun, type Recorder, type RunStorage, recordRun } from "./recorder.ts";
 
 /** A run to record, and its directory. */
@@ -31,15 +32,35 @@ export async function createRecorder(options: RecorderOptions): Promise<Recorder
   return recordRun({ recipe, trainImages, testImages, storage, start, log, best, observer, signal, deadline });
 }
 
+/** Creates the recorder of a process that writes nothing. */
+export async function createSilentRecorder(options: RecorderOptions): Promise<Recorder> {
+  const { config, start, log, observer, signal, deadline } = options;
+  const { recipe, dataset } = config;
+  const { trainImages, testImages } = dataset;
+  const best = bestOf(recipe.monitor, evaluationsOf(log));
+  return recordRun({
+    recipe,
+    trainImages,
+    testImages,
+    storage: noStorage,
+    start,
+    log,
+    best,
+    observer,
+    signal,
+    deadline,
+  });
+}
+
 function storageOf({ directory, config, weights, optimizer, average: bestWeights }: RecorderOptions): RunStorage {
-  const { network, preprocessing, precision, exact, dataset } = config;
+  const { network, head, preprocessing, precision, exact, dataset } = config;
   const { classNames } = dataset;
   return {
     saveEverySeconds: SAVE_EVERY_SECONDS,
     bestWeights: "best.safetensors",
     append: (entry) => appendLog(directory, entry),
-    async save(position, log, best) {
-      const model = { network, preprocessing, precision, exact, classNames, metrics: metricsOf(log) };
+    async save(position, log, best, thresholds) {
+      const model = { network, head, preprocessing, precision, exact, classNames, thresholds, metrics: metricsOf(log) };
       const { iteration } = position;
       await saveCheckpoint(directory, { model, iteration, position, weights, optimizer, best, bestWeights });
     },

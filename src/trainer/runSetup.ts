@@ -1,5 +1,6 @@
 /** Setup of a planned run for training: a new run, or a stored one that is resumed. */
 import { countsByLabel, type Dataset, validationSplit } from "../dataset/dataset.ts";
+import type { Communicator } from "../engine/communicator.ts";
 import type { Engine } from "../engine/engine.ts";
 import { engineFacts } from "../engine/select/engineNames.ts";
 import { describeMachine } from "../engine/select/machine.ts";
@@ -10,8 +11,9 @@ import { summarize } from "../network/summary.ts";
 import { formatDuration } from "../report/numbers.ts";
 import type { RunPlan } from "../settings/resolve.ts";
 import { type RunConfig, storedLimits } from "../settings/runConfig.ts";
-import { checkClassWeights } from "../training/objective/classWeights.ts";
+import { checkLabelSettings, trainedHead } from "../training/objective/labelSettings.ts";
 import { planFineTuning } from "./fineTunePlan.ts";
+import { refuseProcesses } from "./refuseProcesses.ts";
 import { loadObserver, prepareInput } from "./runInput.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
@@ -22,22 +24,29 @@ export interface PreparedRun {
   readonly engine: Engine;
 }
 
-/** Loads a run's data set and selects its engine. `command` is the command line recorded in a new run. Throws ConfigError for settings that do not fit. */
-export function prepareRun(
-  plan: RunPlan,
-  command: string,
-  observer: TrainObserver = {},
-  signal?: AbortSignal,
-): Promise<PreparedRun> {
-  for (const message of plan.messages) observer.onMessage?.(message);
-  return plan.stored ? resumeRun(plan, plan.stored, observer, signal) : startRun(plan, command, observer, signal);
+/** The call that prepares a run. */
+export interface PrepareCall {
+  /** Command line to record in a new run. */
+  readonly command: string;
+  readonly observer?: TrainObserver | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Processes that train the run. */
+  readonly communicator: Communicator;
+}
+
+/** Loads a run's data set and selects its engine. Throws ConfigError for settings that do not fit. */
+export async function prepareRun(plan: RunPlan, call: PrepareCall): Promise<PreparedRun> {
+  for (const message of plan.messages) call.observer?.onMessage?.(message);
+  const prepared = await (plan.stored ? resumeRun(plan, plan.stored, call) : startRun(plan, call));
+  const { recipe, fineTuning, head } = prepared.config;
+  const { name } = prepared.engine;
+  refuseProcesses(call.communicator.size, { recipe, engine: name, keptViews: fineTuning?.keptViews, head });
+  return prepared;
 }
 
 async function startRun(
   plan: RunPlan,
-  command: string,
-  observer: TrainObserver,
-  signal: AbortSignal | undefined,
+  { command, observer = {}, signal, communicator }: PrepareCall,
 ): Promise<PreparedRun> {
   const { network, dataset, preprocessing, colours } = await prepareInput(plan, observer, signal);
   noteMissing(dataset, observer);
@@ -46,8 +55,9 @@ async function startRun(
       `${dataset.source}: other images than those of the run that is repeated; the weights will differ`,
     );
   }
-  checkClassWeights(plan.recipe.classWeights, dataset.classNames);
-  const fineTuning = plan.initFrom && planFineTuning(plan.initFrom, network, dataset.classNames);
+  checkLabelSettings(plan.recipe, dataset);
+  const head = trainedHead(dataset.train);
+  const fineTuning = plan.initFrom && planFineTuning(plan.initFrom, network, dataset.classNames, head);
   // Images whose features are cached for the view of evaluation are not augmented.
   const recipe = fineTuning?.keptViews === 1 ? { ...plan.recipe, augmentation: {} } : plan.recipe;
   const { engine, warning } = await selectEngine(plan.engine, plan.threads);
@@ -61,6 +71,7 @@ async function startRun(
   const config: RunConfig = {
     dataset: describeDataset(dataset, plan),
     network,
+    ...(head ? { head } : {}),
     recipe,
     preprocessing,
     ...(colours && recipe.augmentation.lighting !== undefined
@@ -72,6 +83,7 @@ async function startRun(
     exact: plan.exact,
     engine: describeEngine(engine),
     machine: { ...describeMachine() },
+    ...describeProcesses(communicator),
     command,
     started: new Date().toISOString(),
   };
@@ -82,8 +94,7 @@ async function startRun(
 async function resumeRun(
   plan: RunPlan,
   config: RunConfig,
-  observer: TrainObserver,
-  signal: AbortSignal | undefined,
+  { observer = {}, signal, communicator }: PrepareCall,
 ): Promise<PreparedRun> {
   const dataset = await plan.source.load({
     ...plan.loading,
@@ -94,13 +105,25 @@ async function resumeRun(
   });
   refuseOtherImages(config.dataset, dataset);
   const { engine } = await selectEngine(plan.engine, plan.threads);
-  const now = { ...describeMachine(), engine: engine.version };
-  const then = { ...config.machine, engine: config.engine.version };
-  for (const key of ["alexnet", "node", "cpu", "engine"] as const) {
+  const now = { ...describeMachine(), engine: engine.version, ...factsOfProcesses(describeProcesses(communicator)) };
+  const then = { ...config.machine, engine: config.engine.version, ...factsOfProcesses(config) };
+  for (const key of ["alexnet", "node", "cpu", "engine", "processes", "MPI"] as const) {
     if (now[key] !== then[key])
       observer.onMessage?.(`${key}: ${now[key]} now, ${then[key]} when the run began; results may differ slightly`);
   }
   return { config, dataset, engine };
+}
+
+type StoredProcesses = Pick<RunConfig, "processes" | "parallel" | "mpi">;
+
+/** Records of a run of several processes. */
+function describeProcesses({ size, library }: Communicator): StoredProcesses {
+  return library && size > 1 ? { processes: size, parallel: "data", mpi: { ...library } } : {};
+}
+
+/** Facts that determine the order of sums. */
+function factsOfProcesses({ processes = 1, mpi }: StoredProcesses) {
+  return { processes: String(processes), MPI: mpi ? `${mpi.name} ${mpi.version}` : "none" };
 }
 
 /**

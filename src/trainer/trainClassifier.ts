@@ -1,35 +1,24 @@
 /** Trains a classifier in a run directory. */
-import { mkdir } from "node:fs/promises";
-import { basename } from "node:path";
-import { checkFreeSpace, loadCheckpoint, restoreCheckpoint, type StoredCheckpoint } from "../checkpoint/checkpoint.ts";
-import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
 import { recordingDivergence } from "../checkpoint/divergence.ts";
-import { explainingWrites } from "../checkpoint/durable.ts";
-import { loadModel, readWeights } from "../checkpoint/model.ts";
-import { openRun, writeConfig } from "../checkpoint/runDirectory.ts";
-import { evaluationsOf, type LogEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
-import type { TensorStore } from "../checkpoint/tensorStore.ts";
+import { evaluationsOf, type LogEntry } from "../checkpoint/runLog.ts";
 import type { Dataset } from "../dataset/dataset.ts";
-import { CheckpointError } from "../errors.ts";
-import { averageStore, bytesOf, optimizerStore } from "../model/tensorStores.ts";
-import { removeEmptyFolders } from "../runs/runFolders.ts";
-import { reportFile, writeReport } from "../runs/runReport.ts";
+import { alone, type Communicator, rowsOf } from "../engine/communicator.ts";
+import { DivergenceError, PeerError } from "../errors.ts";
 import { nameDataset } from "../settings/datasetObject.ts";
-import { directoryTaken, type RunLocation, type RunPlan, resolve } from "../settings/resolve.ts";
-import { type RunConfig, readRunConfig } from "../settings/runConfig.ts";
+import { type RunLocation, type RunPlan, resolve } from "../settings/resolve.ts";
 import type { RunSettings } from "../settings/settings.ts";
-import { evaluate } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 import { bestOf } from "../training/monitor.ts";
-import { createOptimizer } from "../training/optimizers/optimizer.ts";
-import { initialPosition, isFinished } from "../training/state.ts";
-import type { Training, TrainingEnd } from "../training/train.ts";
-import { type CompiledModel, compileModel, runPreparation, runTraining } from "./compiledModel.ts";
-import { trainedRecipe } from "./fineTunePlan.ts";
-import { writeInitialWeights } from "./initialWeights.ts";
-import { readPosition, type Stretch, trainGuarded } from "./rollback.ts";
-import { createRecorder } from "./runRecorder.ts";
-import { noteOtherAlgorithms, type PreparedRun, prepareRun } from "./runSetup.ts";
+import type { TrainingEnd } from "../training/train.ts";
+import { compileModel, runPreparation } from "./compiledModel.ts";
+import { joinRecorder } from "./jointRecorder.ts";
+import { claimDirectory, type LoadedRun, loadRun, type RunStart, readStart } from "./loadRun.ts";
+import { firstThenOthers, shareStop, together } from "./processes.ts";
+import { type ReportedRun, reportBest } from "./reportRun.ts";
+import { type Stretch, trainGuarded } from "./rollback.ts";
+import { createRecorder, createSilentRecorder } from "./runRecorder.ts";
+import { type PreparedRun, prepareRun } from "./runSetup.ts";
+import { requireSameRun } from "./sameRun.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
 /** One call of training: its limits and callbacks. */
@@ -75,191 +64,116 @@ export async function trainClassifier(options: TrainOptions = {}): Promise<Train
   return trainRun(await resolve(settings, { source }), settings);
 }
 
-/** Like `trainClassifier`, for a resolved plan. */
-export async function trainRun(plan: RunPlan, call: TrainCall = {}): Promise<TrainResult> {
-  const { directory } = plan;
-  const { observer, command = "trainClassifier", signal } = call;
-  const created = await explainingWrites(directory, () => mkdir(directory, { recursive: true }));
-  const run = await openRun(directory);
+/**
+ * Like `trainClassifier`, for a resolved plan. All processes of a communicator call it with the same plan; process 0 alone writes and calls the
+ * observer. Throws PeerError in the others for an error that process 0 reports.
+ */
+export async function trainRun(
+  plan: RunPlan,
+  call: TrainCall = {},
+  communicator: Communicator = alone,
+): Promise<TrainResult> {
+  const { observer = {}, command = "trainClassifier", signal } = call;
+  const isFirst = communicator.rank === 0;
+  const own: OwnCall = { ...call, observer: isFirst ? observer : {}, communicator };
+  const claimed = await together(communicator, async () => (isFirst ? await claimDirectory(plan) : undefined));
   try {
-    // Another process may have started a run since the plan was made.
-    if (!plan.stored && (await readRunConfig(directory))) throw directoryTaken(directory);
-    const prepared = await prepareRun(plan, command, observer, signal);
+    const prepared = await firstThenOthers(communicator, () =>
+      prepareRun(plan, { command, observer: own.observer, signal, communicator }),
+    );
     try {
-      return await trainPrepared(plan, prepared, call);
+      return await trainPrepared(plan, prepared, own);
     } finally {
       prepared.engine.close();
       prepared.dataset.close?.();
     }
+  } catch (error) {
+    // All processes see the same divergence.
+    if (isFirst || !(error instanceof DivergenceError)) throw error;
+    throw new PeerError(error.message, error.exitCode);
   } finally {
-    await run.close();
-    await removeEmptyFolders(directory, created);
+    await claimed?.release();
   }
 }
 
-/** A run in its directory, and the start position of this call. */
-interface RunStart extends Stretch {
-  readonly directory: string;
-  readonly config: RunConfig;
-  readonly checkpoint: StoredCheckpoint | undefined;
-  /** True if nothing is left to train. */
-  readonly isFinished: boolean;
-  readonly device: string;
-}
-
-/** A run whose weights and data are in place. */
-interface LoadedRun extends RunStart {
-  readonly training: Training;
-  readonly weights: TensorStore;
-  /** The optimizer's state. */
-  readonly optimizer: TensorStore;
-  readonly average: TensorStore | undefined;
-  readonly dataset: PreparedRun["dataset"];
+/** The call of one process. */
+interface OwnCall extends TrainCall {
+  readonly observer: TrainObserver;
+  readonly communicator: Communicator;
 }
 
 async function trainPrepared(
   { directory, divergence }: RunPlan,
   prepared: PreparedRun,
-  call: TrainCall,
+  call: OwnCall,
 ): Promise<TrainResult> {
-  const run = await readStart(directory, prepared, call);
-  // A process that was killed at the end of training leaves a run without a report.
-  if (run.isFinished && (await fileExists(reportFile(directory)))) {
+  const run = await readStart(directory, prepared, call.observer, call.communicator);
+  // A process that was killed at the end of training leaves a run without a report, which process 0 writes alone.
+  if (run.isFinished && (run.isReported || call.communicator.rank > 0)) {
     return resultOf(run, "already finished", run.log, undefined);
   }
-  const model = await compileModel(prepared);
+  const communicator = run.isFinished ? alone : call.communicator;
+  const model = await together(communicator, () => compileModel(prepared, { communicator }));
   const preparation = runPreparation(prepared);
   try {
-    const loaded = await loadRun(run, prepared, model, preparation, call);
-    return await (run.isFinished ? reportAgain(loaded, call) : trainAndReport(loaded, divergence, call));
+    await together(communicator, () => requireSameRun(communicator, prepared, model.program.memory.gradients));
+    const loaded = await loadRun(run, prepared, model, preparation, { ...call, communicator });
+    const trained = { ...loaded, program: model.program };
+    if (run.isFinished) return await reportAgain(trained, call);
+    return await trainAndReport(trained, prepared, divergence, call);
   } finally {
     preparation.close();
     await model.close();
   }
 }
 
-async function readStart(
-  directory: string,
-  { config, engine }: PreparedRun,
-  { observer }: TrainCall,
-): Promise<RunStart> {
-  const checkpoint = await loadCheckpoint(directory);
-  for (const warning of checkpoint?.warnings ?? []) observer?.onMessage?.(warning);
-  const start = checkpoint ? readPosition(checkpoint) : initialPosition;
-  return {
-    directory,
-    config,
-    checkpoint,
-    start,
-    log: (await readLog(directory)).filter(({ iteration }) => iteration <= start.iteration),
-    isFinished: isFinished(start, config.recipe),
-    device: `${engine.description}, ${config.machine.cpu}`,
-  };
-}
-
-/** Loads weights, optimizer state and data; writes a new run to its directory after all of them have loaded. */
-async function loadRun(
-  run: RunStart,
-  prepared: PreparedRun,
-  model: CompiledModel,
-  preparation: Training["preparation"],
-  { observer = {}, signal }: TrainCall,
-): Promise<LoadedRun> {
-  const { directory, config, checkpoint, start } = run;
-  const { network, recipe } = config;
-  const { program, weights } = model;
-  const optimizer = createOptimizer(program, trainedRecipe(recipe, network, config.fineTuning));
-  const state = optimizerStore(program, network, optimizer);
-  const average = averageStore(program, network, optimizer, weights);
-  const best = average ? bytesOf(average) : 0;
-  await checkFreeSpace(directory, { weights: bytesOf(weights), optimizer: bytesOf(state), best });
-  if (checkpoint) await restoreCheckpoint(checkpoint, weights, state);
-  else {
-    await writeInitialWeights(weights, config);
-    optimizer.start();
-  }
-  const dataset = await model.inputs(observer, signal);
-  // A run that cannot start leaves no directory.
-  const { algorithms } = program;
-  if (checkpoint) noteOtherAlgorithms(config, algorithms, observer);
-  const stored = checkpoint && (await readRunConfig(directory));
-  const recorded = checkpoint || !algorithms ? config : { ...config, algorithms: { ...algorithms } };
-  if (stored?.recipe.epochs !== recipe.epochs) await writeConfig(directory, recorded);
-  await truncateLog(directory, start.iteration, start.rollbacks.count);
-  const training = runTraining(prepared, program, optimizer, dataset, preparation);
-  return { ...run, training, weights, optimizer: state, average, dataset };
-}
-
 async function trainAndReport(
-  run: LoadedRun,
+  run: LoadedRun & ReportedRun,
+  prepared: PreparedRun,
   policy: RunPlan["divergence"],
-  { observer = {}, signal, maxMinutes = Infinity }: TrainCall,
+  call: OwnCall,
 ): Promise<TrainResult> {
-  const { directory, config, start, log, training } = run;
+  const { directory, config, start, log, training, program } = run;
+  const { observer, maxMinutes = Infinity, communicator } = call;
+  const isFirst = communicator.rank === 0;
   const epoch = start.epoch + start.images / training.train.length;
   observer.onStart?.({ directory, config, epoch, iteration: start.iteration });
-  const deadline = performance.now() + maxMinutes * 60_000;
+  const deadline = isFirst ? performance.now() + maxMinutes * 60_000 : Infinity;
+  const stop = shareStop(communicator, call.signal);
+  const create = isFirst ? createRecorder : createSilentRecorder;
   const guarded = {
     ...run,
     observer,
     policy,
-    record: (from: Stretch) => createRecorder({ ...run, ...from, observer, signal, deadline }),
+    communicator,
+    record: async (from: Stretch) =>
+      joinRecorder(communicator, stop, await create({ ...run, ...from, observer, signal: stop.signal, deadline })),
   };
-  const { position, end, recorder } = await recordingDivergence(directory, () => trainGuarded(guarded, { start, log }));
+  const train = () => trainGuarded(guarded, { start, log });
+  const { position, end, recorder } = await (isFirst ? recordingDivergence(directory, train) : train());
   await recorder.save(position);
-  if (end !== "interrupt") await reportBest({ ...run, log: recorder.log }, recorder.bestEvaluation(), { observer });
+  if (end !== "interrupt" && isFirst) {
+    // Process 0 reports alone, with a program of its own in the memory of the joint one.
+    if (communicator.size > 1) program.close();
+    const own = communicator.size > 1 ? await ownProgram(prepared, communicator) : {};
+    await reportBest({ ...run, log: recorder.log, ...own }, recorder.bestEvaluation(), { observer });
+  }
   return resultOf(run, end, recorder.log, recorder.evaluation());
 }
 
+/** Program and weights of this process alone, for as many images as it trained with; the engine closes them. */
+async function ownProgram(prepared: PreparedRun, communicator: Communicator) {
+  const { count: batchSize } = rowsOf(communicator, prepared.config.recipe.batchSize);
+  const { program, weights } = await compileModel(prepared, { batchSize });
+  return { program, weights };
+}
+
 /** Evaluates and reports a finished run that has no report. */
-async function reportAgain(run: LoadedRun, call: TrainCall): Promise<TrainResult> {
+async function reportAgain(run: LoadedRun & ReportedRun, call: TrainCall): Promise<TrainResult> {
   const reported = await reportBest(run, undefined, call);
   if (!reported) return resultOf(run, "interrupt", run.log, undefined);
   const isLast = reported.iteration === evaluationsOf(run.log).at(-1)?.iteration;
   return resultOf(run, "already finished", run.log, isLast ? reported.evaluation : undefined);
-}
-
-/** Evaluation of weights that were saved after an iteration. */
-interface ReportedEvaluation {
-  readonly iteration: number | undefined;
-  readonly evaluation: Evaluation;
-}
-
-/**
- * Writes the report with the weights that `evaluate` and `predict` use: the best, or the last ones if those are unreadable. They stay in the program.
- * `known` is the evaluation of the best weights, if this call made it. Undefined if the signal ended the evaluation.
- */
-async function reportBest(
-  run: LoadedRun,
-  known: Evaluation | undefined,
-  { observer, signal }: TrainCall,
-): Promise<ReportedEvaluation | undefined> {
-  const { config, training, weights } = run;
-  const { program, test: split, preparation, classNames } = training;
-  const { best, last } = checkpointFiles(run.directory);
-  const isBest = await hasRead(best, weights, observer);
-  const file = isBest ? best : last;
-  if (!isBest) await readWeights(last, weights);
-  const { iteration } = (await loadModel(file)).metrics;
-  const { seed } = config.recipe;
-  const made = isBest ? known : undefined;
-  const evaluation = made ?? (await evaluate(program, { split, preparation, classNames, seed, signal }));
-  if (!evaluation) return undefined;
-  await writeReport({ ...run, program, file: basename(file), iteration, evaluation });
-  return { iteration, evaluation };
-}
-
-/** Fills a store with the best weights. False if there are none, or they are unreadable. */
-async function hasRead(best: string, weights: TensorStore, observer: TrainObserver | undefined): Promise<boolean> {
-  if (!(await fileExists(best))) return false;
-  try {
-    await readWeights(best, weights);
-    return true;
-  } catch (error) {
-    if (!(error instanceof CheckpointError)) throw error;
-    observer?.onMessage?.(`${error.message}; the report shows the last weights`);
-    return false;
-  }
 }
 
 function resultOf(

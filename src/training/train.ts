@@ -5,10 +5,12 @@ import type { Preparation } from "../dataset/prepare/preparation.ts";
 import type { TrainingProgram } from "../engine/engine.ts";
 import { ConfigError, NonFiniteError } from "../errors.ts";
 import { yieldToEvents } from "../yieldToEvents.ts";
+import { headOfLabels } from "./evaluation/classHead.ts";
 import { evaluate } from "./evaluation/evaluate.ts";
-import type { Evaluation, Prediction } from "./evaluation/metrics.ts";
+import { accuracyOf, type Evaluation, type Prediction } from "./evaluation/metrics.ts";
 import { checkLoss, checkWeights, diverged } from "./finiteChecks.ts";
 import type { ImageShape } from "./objective/cutmix.ts";
+import { guessingLoss } from "./objective/labelSettings.ts";
 import { createObjective, type Objective } from "./objective/objective.ts";
 import type { Optimizer } from "./optimizers/optimizer.ts";
 import type { Recipe } from "./recipe.ts";
@@ -102,7 +104,8 @@ export async function train(
       throw diverged("outputs of the evaluation are NaN or infinite", position.iteration, training.recipe);
     });
     if (!evaluation) return { position, end: "interrupt" };
-    const { loss: testLoss, top1Accuracy: testAccuracy } = evaluation;
+    const { loss: testLoss } = evaluation;
+    const testAccuracy = accuracyOf(evaluation);
     if (!Number.isFinite(testLoss)) throw diverged(`the test loss is ${testLoss}`, position.iteration, recipe);
     const { epochTally } = position;
     if (ran.end === "finished") position = finishEpoch(position, recipe, { testAccuracy, testLoss });
@@ -120,7 +123,8 @@ function evaluateAverage(
   { program, optimizer, recipe, test: split, preparation, classNames }: Training,
   { onEvaluationProgress: onProgress, onPrediction, signal }: TrainingListener,
 ): Promise<Evaluation | undefined> {
-  const options = { split, preparation, classNames, seed: recipe.seed, onProgress, onPrediction, signal };
+  const { seed } = recipe;
+  const options = { split, preparation, classNames, head: headOfLabels(split), seed, onProgress, onPrediction, signal };
   return optimizer.withAverage(() => evaluate(program, options));
 }
 
@@ -174,7 +178,7 @@ function epochContext(training: Training, listener: TrainingListener): EpochCont
       program.readback.everySteps,
     ),
     steps: runSteps(recipe, train.length),
-    guessing: Math.log(classNames.length),
+    guessing: guessingLoss(recipe, classNames, train),
   };
 }
 
@@ -201,8 +205,8 @@ async function runEpoch(
     learningRate: learningRateAt(recipe, steps, { ...start, steps: Math.max(0, start.steps - 1) }),
   };
   const { images: from, epoch } = start;
-  const { batchSize } = program;
-  const source = batches({ split, preparation, batchSize, order, from, epoch, into: () => program.nextInput() });
+  const { batchSize, rows } = program;
+  const source = batches({ split, preparation, batchSize, rows, order, from, epoch, into: () => program.nextInput() });
   for await (const { batch, result } of computing(source, (batch) => beginIteration(context, state.begun, batch))) {
     state.readings.push(result);
     const isLast = state.begun.images + batch.count >= order.length;

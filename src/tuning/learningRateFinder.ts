@@ -1,4 +1,5 @@
 /** Learning-rate range test of `lr-find`. */
+import { alone } from "../engine/communicator.ts";
 import { ConfigError } from "../errors.ts";
 import { resolve } from "../settings/resolve.ts";
 import type { RunSettings } from "../settings/settings.ts";
@@ -54,7 +55,12 @@ export interface RateFinding {
 export async function findLearningRate(options: RateFinderOptions = {}): Promise<RateFinding> {
   const { observer = {}, signal } = options;
   const range = rangeOf(options);
-  const prepared = await prepareRun(await resolve(options), "findLearningRate", observer, signal);
+  const prepared = await prepareRun(await resolve(options), {
+    command: "findLearningRate",
+    observer,
+    signal,
+    communicator: alone,
+  });
   const { config, dataset, engine } = prepared;
   const { network, recipe } = config;
   try {

@@ -1,4 +1,5 @@
 /** `alexnet doctor`. */
+import type { FoundMpi } from "../../communication/mpi/library.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { FoundLibrary } from "../../engine/onednn/native/find.ts";
 import type { ProcessorShare } from "../../engine/onednn/threads.ts";
@@ -23,6 +24,8 @@ interface Diagnosis {
   readonly onednn:
     | { readonly engine: string; readonly precisions: Engine["inferencePrecisions"] }
     | { readonly problem: string };
+  /** Library and launcher of `train --processes`, or the reason why there are none. */
+  readonly mpi: { readonly library: string; readonly launcher: string | null } | { readonly problem: string };
   readonly datasets: readonly { readonly name: string; readonly source: string | null }[];
 }
 
@@ -43,6 +46,7 @@ async function diagnose(): Promise<Diagnosis> {
     threads,
     libraries: findOneDnn(),
     onednn: await tryOneDnn(),
+    mpi: await tryMpi(),
     datasets: await Promise.all(
       datasets.map(async ({ name, locate }) => ({ name, source: (await locate({})) ?? null })),
     ),
@@ -60,7 +64,27 @@ async function tryOneDnn(): Promise<Diagnosis["onednn"]> {
   }
 }
 
-function formatDiagnosis({ machine, threads, libraries, onednn, datasets: found }: Diagnosis): string {
+async function tryMpi(): Promise<Diagnosis["mpi"]> {
+  const { findMpi } = await import("../../communication/mpi/library.ts");
+  const { findLauncher } = await import("../launch.ts");
+  try {
+    const found: FoundMpi = findMpi(process.env);
+    const launcher = findLauncher();
+    return {
+      library: `${found.implementation.name} ${found.version} at ${found.path}`,
+      launcher: launcher ? `mpirun of ${launcher.name} ${launcher.version}`.trimEnd() : null,
+    };
+  } catch (error) {
+    return { problem: messageOf(error) };
+  }
+}
+
+function formatMpi(mpi: Diagnosis["mpi"]): string {
+  if ("problem" in mpi) return `only needed for --processes. ${mpi.problem}`;
+  return `${mpi.library}, ${mpi.launcher ?? "without mpirun on the PATH"}`;
+}
+
+function formatDiagnosis({ machine, threads, libraries, onednn, mpi, datasets: found }: Diagnosis): string {
   const rows: readonly (readonly [string, string])[] = [
     ["alexnet", machine.alexnet],
     ["Node.js", machine.node],
@@ -77,6 +101,7 @@ function formatDiagnosis({ machine, threads, libraries, onednn, datasets: found 
           ["precisions", formatPrecisions(onednn.precisions)],
         ] as const)
       : ([["engine", `wasm, several times slower than oneDNN. ${onednn.problem}`]] as const)),
+    ["MPI", formatMpi(mpi)],
     ...found.map(({ name, source }): readonly [string, string] => [name, source ?? "not on this machine"]),
   ];
   const width = Math.max(...rows.map(([name]) => name.length));

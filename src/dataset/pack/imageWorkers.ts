@@ -5,7 +5,7 @@ import { DataError, messageOf } from "../../errors.ts";
 import type { Image } from "../../image/image.ts";
 import type { Fitting } from "../../image/prepare/fitter.ts";
 import { moduleUrl } from "../../packageRoot.ts";
-import { startOf } from "../workerModule.ts";
+import { startOf } from "../../workerModule.ts";
 import type { ImageJob, ImageOutcome, JobChunk, OutcomeChunk } from "./imageJob.ts";
 
 /** Options of worker threads. */

@@ -113,6 +113,20 @@ describe("batches", () => {
     assert.deepEqual(await collect({ order: new Uint32Array(0) }), []);
   });
 
+  test("rows of a batch: their images only, with the labels of all and the same random values", async () => {
+    const random = { augmentation: { flip: 0.5, shift: 0.3 }, seed: 1, colours: undefined };
+    const order = Uint32Array.from({ length: 23 }, (_, i) => (7 * i) % 20);
+    const options = { preparation: createPreparation({ preprocessing, random }), epoch: 1, order, batchSize: 6 };
+    const whole = await collect(options);
+    const parts = [await collect({ ...options, rows: { first: 0, count: 3 } })];
+    parts.push(await collect({ ...options, rows: { first: 3, count: 3 } }));
+    for (const [b, { images, ...rest }] of whole.entries()) {
+      const own = parts.map((batches) => batches[b] as Batch);
+      // The last batch has 5 images: the second process has 2 of them.
+      assert.deepEqual([...own.flatMap((batch) => [...batch.images])], [...images]);
+      for (const { images: _images, ...others } of own) assert.deepEqual(others, rest);
+    }
+  });
   test("invalid batch sizes", () => {
     for (const batchSize of [0, -1, 1.5, Number.NaN]) {
       assert.throws(

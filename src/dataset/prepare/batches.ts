@@ -6,7 +6,10 @@ import type { Preparation } from "./preparation.ts";
 
 /** Preprocessed images for one step. */
 export interface Batch {
-  /** [batchSize, channels, height, width]; zero after `count` images. Valid until the next batch is prepared in the same memory. */
+  /**
+   * [batchSize, channels, height, width]; zero after `count` images. With `rows`, these rows only. Valid until the next batch is prepared in the same
+   * memory.
+   */
   readonly images: Float32Array;
   /** [batchSize] labels; 0 after `count`. Valid until the batch after the next is requested. */
   readonly labels: Int32Array;
@@ -16,6 +19,12 @@ export interface Batch {
   readonly count: number;
   /** Index of the view that the images are prepared in. */
   readonly view: number;
+}
+
+/** Consecutive rows of a batch. */
+interface Rows {
+  readonly first: number;
+  readonly count: number;
 }
 
 /** Images of a split, their order and their preprocessing. */
@@ -31,6 +40,8 @@ export interface BatchOptions {
   readonly epoch?: number | undefined;
   /** Views to prepare: each batch comes once per view, in this order. Default: the fit's own view. */
   readonly views?: readonly View[] | undefined;
+  /** Rows of each batch to prepare, for a process that computes a part; labels and indices are those of all rows. Default: all. */
+  readonly rows?: Rows | undefined;
   /**
    * Memory for `images`: one array for all batches, or a function that returns one per batch, such as a program's next input. Default: one new,
    * unshared array.
@@ -50,9 +61,13 @@ export function batches(options: BatchOptions): AsyncIterable<Batch> {
   }
   if (views?.length === 0) throw new ConfigError("views: expected at least one, got none");
   if (typeof into === "function") return generate(options, into);
-  const images = into ?? new Float32Array(batchSize * imageSizeOf(options));
+  const images = into ?? new Float32Array(preparedRows(options).count * imageSizeOf(options));
   checkMemory(images, options);
   return generate(options, async () => images);
+}
+
+function preparedRows({ rows, batchSize }: BatchOptions): Rows {
+  return rows ?? { first: 0, count: batchSize };
 }
 
 function imageSizeOf({ split, preparation }: BatchOptions): number {
@@ -61,11 +76,12 @@ function imageSizeOf({ split, preparation }: BatchOptions): number {
 }
 
 function checkMemory({ length }: Float32Array, options: BatchOptions): void {
-  const { batchSize, split, preparation } = options;
-  if (length === batchSize * imageSizeOf(options)) return;
+  const { split, preparation } = options;
+  const { count } = preparedRows(options);
+  if (length === count * imageSizeOf(options)) return;
   const { channels, size } = preparation.preprocessing;
   const of = split.features?.length ?? `${channels}×${size.join("×")}`;
-  throw new ShapeError(`batch: expected memory for ${batchSize} images of ${of}, got ${length} numbers`);
+  throw new ShapeError(`batch: expected memory for ${count} images of ${of}, got ${length} numbers`);
 }
 
 /**
@@ -97,6 +113,7 @@ async function* generate(options: BatchOptions, input: () => Promise<Float32Arra
   const { split, preparation, batchSize, order, from = 0, epoch, views = [centreView] } = options;
   const { features } = split;
   const imageSize = imageSizeOf(options);
+  const rows = preparedRows(options);
   const uses = order && epoch !== undefined ? usesOf(order, split.length) : undefined;
   const labelMemory = [new Int32Array(batchSize), new Int32Array(batchSize)] as const;
   let prepared = 0;
@@ -105,18 +122,20 @@ async function* generate(options: BatchOptions, input: () => Promise<Float32Arra
   for (let start = from; batch.count > 0; start += batchSize) {
     const { indices, count, reading } = batch;
     await reading;
+    const own = Math.max(0, Math.min(rows.count, count - rows.first));
+    const ownIndices = indices.subarray(rows.first, rows.first + rows.count);
     for (const [number, view] of views.entries()) {
       const images = await input();
       checkMemory(images, options);
       const labels = labelMemory[prepared++ % 2 === 0 ? 0 : 1];
-      const own = uses?.subarray(start, start + count) ?? indices;
-      if (!features) preparation.prepare({ split, indices, uses: own, count, epoch, view, images });
-      for (let row = 0; row < count; row++) {
-        const index = indices[row] as number;
-        labels[row] = split.label(index);
-        features?.write(index, epoch ?? 0, images, row * imageSize);
+      const ownUses = uses?.subarray(start + rows.first, start + rows.first + own) ?? ownIndices;
+      const job = { split, indices: ownIndices, uses: ownUses, count: own, epoch, view, images };
+      if (!features && own > 0) preparation.prepare(job);
+      for (let row = 0; row < count; row++) labels[row] = split.label(indices[row] as number);
+      for (let row = 0; row < own; row++) {
+        features?.write(ownIndices[row] as number, epoch ?? 0, images, row * imageSize);
       }
-      images.fill(0, count * imageSize);
+      images.fill(0, own * imageSize);
       labels.fill(0, count);
       // Read while this batch is computed for the last time.
       if (number === views.length - 1) batch = take(start + batchSize);
@@ -126,7 +145,9 @@ async function* generate(options: BatchOptions, input: () => Promise<Float32Arra
 }
 
 /** Returns a function that takes the indices of the batch at a position of the order, and starts reading its images. */
-function batchTaker({ split, batchSize, order, epoch }: BatchOptions) {
+function batchTaker(options: BatchOptions) {
+  const { split, batchSize, order, epoch } = options;
+  const rows = preparedRows(options);
   const { features } = split;
   const length = order?.length ?? split.length;
   // The batch being computed, the one being prepared, and the one being read.
@@ -137,7 +158,7 @@ function batchTaker({ split, batchSize, order, epoch }: BatchOptions) {
     const count = Math.max(Math.min(batchSize, length - start), 0);
     for (let row = 0; row < count; row++) indices[row] = order ? (order[start + row] as number) : start + row;
     indices.fill(0, count);
-    const wanted = indices.subarray(0, count);
+    const wanted = indices.subarray(Math.min(rows.first, count), Math.min(rows.first + rows.count, count));
     const reading = features ? features.prefetch(wanted, epoch ?? 0) : split.prefetch?.(wanted);
     // A consumer that stops early does not need the error.
     reading?.catch(() => {});

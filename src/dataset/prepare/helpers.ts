@@ -1,7 +1,7 @@
 /** Helper threads of batch preparation. */
 import { Worker } from "node:worker_threads";
 import { moduleUrl } from "../../packageRoot.ts";
-import { startOf } from "../workerModule.ts";
+import { startOf } from "../../workerModule.ts";
 import { createBoard } from "./board.ts";
 import { type PreparationJob, prepareFromBoard, type RowOptions, type RowPreparer } from "./rows.ts";
 

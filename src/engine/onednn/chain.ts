@@ -2,9 +2,11 @@
 
 import { hoistMaxPool } from "../../hoistMaxPool.ts";
 import { sizeOf } from "../../shape.ts";
+import { alone, rowsOf } from "../communicator.ts";
 import type { AnyOp, CompileRequest, Op, OpKind } from "../engine.ts";
 import type { ConfiguredOneDnn } from "./configuredOneDnn.ts";
 import type { EngineTensor } from "./engineTensor.ts";
+import { addGather, addSums, addWait } from "./exchange.ts";
 import type { LibC } from "./native/libc.ts";
 import type { Desc, Session } from "./native/oneDnn.ts";
 import { builders } from "./ops/builders.ts";
@@ -24,6 +26,7 @@ export interface Forward {
   readonly input: Value;
   /** The memory of `input` as seen by JavaScript. */
   readonly images: Float32Array;
+  /** The rows of all processes. */
   readonly output: Value;
   readonly chain: readonly ChainLink[];
 }
@@ -31,6 +34,8 @@ export interface Forward {
 interface ChainLink extends Built {
   readonly name: string;
   readonly learns: boolean;
+  /** Names of its parameters. */
+  readonly parameters: readonly string[];
 }
 
 /** A parameter, and its gradient if it is trained. */
@@ -52,7 +57,8 @@ export function addForward(
 ): Forward {
   const plan = new Plan(session, account);
   const parameters = new Map<string, StoredParameter>();
-  const { batchSize, precision: format, exact = false, frozen = [] } = request;
+  const { precision: format, exact = false, frozen = [], communicator = alone } = request;
+  const { count: batchSize } = rowsOf(communicator, request.batchSize);
   const ops = hoistMaxPool(request.ops);
   const algorithms: Record<string, string> = {};
   const context: BuildContext = {
@@ -82,10 +88,11 @@ export function addForward(
     const op = ops[i] as AnyOp;
     plan.enter(op.name, "forward");
     const built = build(context, op, value, ops[i + 1]);
-    chain.push({ ...built, name: op.name, learns: op.parameters.length > 0 && !context.isFrozen(op.name) });
+    const learns = op.parameters.length > 0 && !context.isFrozen(op.name);
+    chain.push({ ...built, name: op.name, learns, parameters: op.parameters.map(({ name }) => name) });
     value = built.output;
   }
-  const output = plan.inLayout(value, session.plain(value.dims, "f32"));
+  const output = addGather(plan, communicator, plan.inLayout(value, session.plain(value.dims, "f32")));
   plan.keep(output);
   return { plan, tensors, parameters, algorithms, run: context.run, input, images: images.array, output, chain };
 }
@@ -130,9 +137,16 @@ function inputLayout<K extends OpKind>(context: BuildContext, op: Op<K>, input: 
   return inputLayouts[op.kind]?.(context, op, input);
 }
 
-/** Adds the backward steps, down to the first trained operation, or to the input if its gradient is requested. */
-export function addBackward(forward: Forward, outputGradient: Value, wanted: boolean): Value | undefined {
-  const { plan, chain, input } = forward;
+/**
+ * Adds the backward steps, down to the first trained operation, or to the input if its gradient is requested. The gradients of an operation are summed
+ * over all processes while those below it are computed.
+ */
+export function addBackward(
+  forward: Forward,
+  outputGradient: Value,
+  { inputGradient: wanted = false, communicator = alone }: Pick<CompileRequest, "inputGradient" | "communicator">,
+): Value | undefined {
+  const { plan, chain, input, tensors, parameters } = forward;
   const firstLearning = chain.findIndex(({ learns }) => learns);
   let gradient: Value | undefined = outputGradient;
   for (let i = chain.length - 1; i >= 0 && gradient; i--) {
@@ -140,7 +154,10 @@ export function addBackward(forward: Forward, outputGradient: Value, wanted: boo
     const link = chain[i] as ChainLink;
     plan.enter(link.name, "backwardData");
     gradient = link.backward(gradient, needed);
+    const ready = link.learns ? link.parameters.flatMap((name) => parameters.get(name)?.gradient ?? []) : [];
+    addSums(plan, communicator, tensors, ready);
   }
+  addWait(plan, communicator);
   if (!wanted || !gradient) return undefined;
   const plain = plan.inLayout(gradient, input.desc);
   plan.keep(plain, plan.length - 1);

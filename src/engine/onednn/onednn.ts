@@ -2,6 +2,7 @@
 import { cpus } from "node:os";
 import { ConfigError, UnimplementedError } from "../../errors.ts";
 import { requireMemory } from "../../memoryCheck.ts";
+import { alone, rowsOf } from "../communicator.ts";
 import type { Engine, InferencePrecision, InferenceRequest, PrecisionSupport, Program } from "../engine.ts";
 import { engineLifetime } from "../lifetime.ts";
 import type { ConfiguredOneDnn, ConvolutionAlgorithm } from "./configuredOneDnn.ts";
@@ -78,7 +79,8 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
     async compileTraining(request) {
       lifetime.requireOpen();
       refuseInt8(request.precision);
-      requireMemory(request, "training");
+      const { communicator = alone, batchSize } = request;
+      requireMemory({ ...request, batchSize: rowsOf(communicator, batchSize).count }, "training");
       useThreads();
       return lifetime.own(explainPrecision(request, library, () => compileTraining(library, libc, request)));
     },

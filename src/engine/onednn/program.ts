@@ -1,7 +1,10 @@
 /** Compiled programs, for inference and for training. */
 import { ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
+import { binaryCrossEntropy, requireWeights } from "../binaryCrossEntropy.ts";
+import { alone, ownCount, rowsOf } from "../communicator.ts";
 import type {
+  BinaryCrossEntropy,
   CompileRequest,
   DropoutDraws,
   InferenceRequest,
@@ -12,6 +15,7 @@ import type {
 import { addBackward, addForward, type Forward } from "./chain.ts";
 import type { ConfiguredOneDnn } from "./configuredOneDnn.ts";
 import type { EngineTensor } from "./engineTensor.ts";
+import { ownRows } from "./exchange.ts";
 import { addSoftmaxCrossEntropy, type LossSteps } from "./loss.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
 import type { Session } from "./native/oneDnn.ts";
@@ -118,23 +122,25 @@ type ForwardPass = (images: Float32Array, count: number, draws: DropoutDraws) =>
 /** The forward pass as one blocking call. */
 export function forwardPass(
   forward: Forward,
-  request: Pick<CompileRequest, "batchSize" | "inputShape">,
+  request: Pick<CompileRequest, "batchSize" | "inputShape" | "communicator">,
   steps: Phase,
 ): ForwardPass {
   const { plan, tensors, run, images: input } = forward;
-  const { batchSize, inputShape } = request;
+  const { batchSize, inputShape, communicator = alone } = request;
+  const rows = rowsOf(communicator, batchSize);
   const output = plan.view(forward.output);
   const [imageSize, outputSize] = [sizeOf(inputShape), sizeOf(forward.output.dims.slice(1))];
   return (images, count, draws) => {
     tensors.requireOpen();
-    if (!Number.isInteger(count) || count < 1 || count > batchSize || images.length < count * imageSize) {
+    const own = ownCount(rows, count);
+    if (!Number.isInteger(count) || count < 1 || count > batchSize || images.length < own * imageSize) {
       const got = `${count} images in ${images.length} values`;
       throw new ShapeError(`batch: expected 1 to ${batchSize} images of ${imageSize} values, got ${got}`);
     }
     const isInPlace = images.buffer === input.buffer && images.byteOffset === input.byteOffset;
-    if (!isInPlace) input.set(images.subarray(0, count * imageSize));
-    input.fill(0, count * imageSize);
-    run.draws = draws;
+    if (!isInPlace) input.set(images.subarray(0, own * imageSize));
+    input.fill(0, own * imageSize);
+    run.draws = rows.first === 0 ? draws : { ...draws, first: draws.first + rows.first };
     tensors.releaseScratch();
     steps.run();
     return output.subarray(0, count * outputSize);
@@ -149,22 +155,28 @@ function trainingProgram(
 ): TrainingProgram {
   const { plan, tensors, output } = forward;
   const lossStart = plan.length;
-  const loss = output.dims.length === 2 ? addSoftmaxCrossEntropy(plan, output) : undefined;
-  const outputGradient = loss?.gradient ?? plan.value(output.dims, output.desc);
-  plan.keep(outputGradient);
+  if (request.loss) requireWeights(request.loss, output.dims.slice(1));
+  const softmax = output.dims.length === 2 && !request.loss ? addSoftmaxCrossEntropy(plan, output) : undefined;
+  const gradient = softmax?.gradient ?? plan.value(output.dims, output.desc);
+  plan.keep(gradient);
   const backwardStart = plan.length;
-  const inputGradient = addBackward(forward, outputGradient, request.inputGradient === true);
+  const { communicator = alone } = request;
+  const inputGradient = addBackward(forward, ownRows(plan, communicator, gradient), request);
   const end = plan.length;
   const memory = plan.finish(map);
   const spare = scratchOf(forward, memory);
+  const outputGradient = plan.view(gradient);
   const { isInStep, ...passes } = trainingPasses(forward, {
     forward: forwardPass(forward, request, memory.phase(0, lossStart)),
-    loss: loss && { ...loss, phase: memory.phase(lossStart, backwardStart) },
+    loss: request.loss
+      ? binaryLoss(request.loss, outputGradient)
+      : softmax && softmaxLoss(softmax, memory.phase(lossStart, backwardStart)),
     backward: memory.phase(backwardStart, end),
-    outputGradient: plan.view(outputGradient),
+    outputGradient,
   });
   return {
     ...commonMembers(forward, request, memory, account),
+    ...(communicator.size === 1 ? {} : { rows: rowsOf(communicator, request.batchSize) }),
     ...passes,
     ...trainingTensors(forward),
     inputGradient: inputGradient && tensors.adopt("input gradient", inputGradient),
@@ -175,12 +187,27 @@ function trainingProgram(
   };
 }
 
+/** Writes the gradient of the logits to the input of backward, and returns the mean loss. Throws ShapeError if targets are missing. */
+type LossPass = (logits: Float32Array, targets: Float32Array, count: number) => number;
+
+function softmaxLoss({ setTargets, loss }: LossSteps, phase: Phase): LossPass {
+  return (_logits, targets, count) => {
+    setTargets(targets, count);
+    phase.run();
+    return loss();
+  };
+}
+
+function binaryLoss(loss: BinaryCrossEntropy, gradient: Float32Array): LossPass {
+  return (logits, targets, count) => binaryCrossEntropy(loss, logits, targets, count, gradient);
+}
+
 /** The parts of a training step. */
 interface StepParts {
   readonly forward: ForwardPass;
-  readonly loss: (LossSteps & { readonly phase: Phase }) | undefined;
+  readonly loss: LossPass | undefined;
   readonly backward: Phase;
-  /** Input of backward, [batchSize, …outputShape]. */
+  /** Input of backward, [batchSize, …outputShape]; each process reads its rows. */
   readonly outputGradient: Float32Array;
 }
 
@@ -226,10 +253,9 @@ function blockingPasses({ run, tensors, output }: Forward, { forward, loss, back
     forwardBackward(images: Float32Array, targets: Float32Array, count: number, draws: DropoutDraws): StepReading {
       if (!loss) throw new ShapeError(`loss: expected an output [classes], got [${outputShape.join(", ")}]`);
       const logits = forwardTraining(images, count, draws);
-      loss.setTargets(targets, count);
-      loss.phase.run();
+      const mean = loss(logits, targets, count);
       runBackward();
-      return { loss: loss.loss(), logits };
+      return { loss: mean, logits };
     },
   };
 }

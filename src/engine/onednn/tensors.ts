@@ -155,17 +155,17 @@ export class TensorMemory {
     const sums = this.#sumsOfUpdate.get(tensor) ?? this.#sumsNow(tensor);
     if (sums.every(Number.isFinite)) return true;
     // Sums of large numbers overflow before the numbers do.
-    return this.#valuesOf(tensor).every(Number.isFinite);
+    return this.valuesOf(tensor).every(Number.isFinite);
   }
 
   /** The memory of a created tensor whose layout is that of its plain values; undefined for other tensors. */
   plainMemory(tensor: EngineTensor): Float32Array | undefined {
     const isPlain = tensor.parts === 1 && this.#session.same(tensor.desc, tensor.plain);
-    return isPlain ? this.#valuesOf(tensor) : undefined;
+    return isPlain ? this.valuesOf(tensor) : undefined;
   }
 
-  /** A created tensor's values in the engine's layout. */
-  #valuesOf({ address, bytes }: EngineTensor): Float32Array {
+  /** A created tensor's values in the engine's layout, with its padding of zeros. */
+  valuesOf({ address, bytes }: EngineTensor): Float32Array {
     const memory = this.#mapped.find((mapped) => mapped.address === address) as MappedMemory;
     return memory.view(address, bytes / 4);
   }
@@ -181,7 +181,7 @@ export class TensorMemory {
   #makeCheck(tensor: EngineTensor): Check {
     const session = this.#session;
     const length = tensor.bytes / 4;
-    if (length <= MAX_SUMS) return { sums: this.#valuesOf(tensor) };
+    if (length <= MAX_SUMS) return { sums: this.valuesOf(tensor) };
     this.#sums ??= this.#libc.map(4 * MAX_SUMS);
     const { rows, src, dst, primitiveDesc: sum } = rowSums(session, length);
     const args = session.args([

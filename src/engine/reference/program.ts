@@ -1,6 +1,7 @@
 /** A network compiled for inference by the reference engine. */
 import { ClosedError, ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
+import { alone, type BatchRows, ownCount, rowsOf } from "../communicator.ts";
 import type { CompileRequest, DropoutDraws, KernelProfile, Parameter, Program, Tensor } from "../engine.ts";
 import { Chain } from "./chain.ts";
 import type { Draw } from "./operation.ts";
@@ -15,6 +16,7 @@ export class ReferenceProgram implements Program {
   readonly parameters: readonly Parameter[];
   readonly memory;
   readonly #request: CompileRequest;
+  readonly #rows: BatchRows;
   readonly #tensors: Tensors;
   #chain: Chain | undefined;
 
@@ -24,7 +26,8 @@ export class ReferenceProgram implements Program {
     this.#tensors = tensors;
     this.batchSize = request.batchSize;
     this.precision = request.precision;
-    this.input = new Float32Array(request.batchSize * sizeOf(request.inputShape));
+    this.#rows = rowsOf(request.communicator ?? alone, request.batchSize);
+    this.input = new Float32Array(this.#rows.count * sizeOf(request.inputShape));
     this.outputShape = request.ops.at(-1)?.outputShape ?? request.inputShape;
     const parameters = chain.parameters.flat();
     this.parameters = parameters.map(({ name, shape, values }) => ({ name, value: tensors.add(shape, values) }));
@@ -39,22 +42,36 @@ export class ReferenceProgram implements Program {
     return this.run(images, count, (r) => drawOf(draws, r, false));
   }
 
-  /** Output of each image; image r is computed in row r, or in the only row. */
+  /** Output of each image of the batch; this process's image r is computed in row r, or in the only row. `draw` takes the row in the batch. */
   run(images: Float32Array, count: number, draw: (r: number) => Draw): Float32Array {
+    const outputSize = sizeOf(this.outputShape);
+    const { communicator = alone } = this.#request;
+    const own = new Float32Array(this.#rows.count * outputSize);
+    this.#runOwn(images, count, draw, (row, output) => own.set(output, row * outputSize));
+    const all = new Float32Array(this.batchSize * outputSize);
+    communicator.gather(own, all);
+    communicator.wait();
+    return all.subarray(0, count * outputSize);
+  }
+
+  #runOwn(
+    images: Float32Array,
+    count: number,
+    draw: (r: number) => Draw,
+    take: (row: number, output: Float64Array) => void,
+  ): void {
     const chain = this.chain();
     const inputSize = sizeOf(this.#request.inputShape);
-    if (!Number.isInteger(count) || count < 1 || count > this.batchSize || images.length < count * inputSize) {
+    const own = ownCount(this.#rows, count);
+    if (!Number.isInteger(count) || count < 1 || count > this.batchSize || images.length < own * inputSize) {
       throw new ShapeError(
         `batch: expected 1 to ${this.batchSize} images of ${inputSize} values, got ${count} in ${images.length} values`,
       );
     }
-    const outputSize = sizeOf(this.outputShape);
-    const output = new Float32Array(count * outputSize);
-    for (let r = 0; r < count; r++) {
+    for (let r = 0; r < own; r++) {
       const image = images.subarray(r * inputSize, (r + 1) * inputSize);
-      output.set(chain.forward(r % chain.activations.length, image, draw(r)), r * outputSize);
+      take(r, chain.forward(r % chain.activations.length, image, draw(this.#rows.first + r)));
     }
-    return output;
   }
 
   /** A single buffer: calls block, so no earlier call still reads it. */

@@ -1,6 +1,8 @@
 /** A network compiled for training by the reference engine. */
 import { ClosedError, ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
+import { requireWeights } from "../binaryCrossEntropy.ts";
+import { alone, type BatchRows, type Communicator, ownCount, rowsOf } from "../communicator.ts";
 import type {
   Assignment,
   CompileRequest,
@@ -13,6 +15,7 @@ import type {
   TrainingProgram,
   Update,
 } from "../engine.ts";
+import { binaryCrossEntropy } from "./binaryCrossEntropy.ts";
 import { Chain, GradientChain } from "./chain.ts";
 import { bytesOf, drawOf, ReferenceProgram } from "./program.ts";
 import { softmaxCrossEntropy } from "./softmaxCrossEntropy.ts";
@@ -30,6 +33,7 @@ export class ReferenceTrainingProgram implements TrainingProgram {
   readonly batchSize;
   readonly precision;
   readonly input: Float32Array;
+  readonly rows?: BatchRows;
   readonly outputShape;
   readonly parameters: readonly TrainableParameter[];
   readonly frozen: readonly Parameter[];
@@ -39,12 +43,19 @@ export class ReferenceTrainingProgram implements TrainingProgram {
   readonly #program: ReferenceProgram;
   readonly #tensors: Tensors;
   readonly #inputGradient: Float64Array;
+  readonly #loss: typeof softmaxCrossEntropy;
+  readonly #communicator: Communicator;
+  readonly #rows: BatchRows;
   #gradients: GradientChain | undefined;
   #step: Step | undefined;
 
   constructor(request: CompileRequest) {
-    const { batchSize, inputShape, inputGradient = false, frozen = [] } = request;
-    const chain = new Chain(request.ops, inputShape, batchSize);
+    const { batchSize, inputShape, inputGradient = false, frozen = [], loss, communicator = alone } = request;
+    const rows = rowsOf(communicator, batchSize);
+    const chain = new Chain(request.ops, inputShape, rows.count);
+    this.#communicator = communicator;
+    this.#rows = rows;
+    if (communicator.size > 1) this.rows = rows;
     const gradients = new GradientChain(chain, inputGradient ? "input" : "parameters", frozen);
     const tensors = new Tensors();
     const program = new ReferenceProgram(request, chain, tensors);
@@ -55,14 +66,18 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     this.precision = program.precision;
     this.input = program.input;
     this.outputShape = program.outputShape;
+    if (loss) requireWeights(loss, program.outputShape);
+    this.#loss = loss
+      ? (logits, targets, scale, gradient) => binaryCrossEntropy(logits, targets, loss.positiveWeights, scale, gradient)
+      : softmaxCrossEntropy;
     const trained = new Map(gradients.parameters.flat().map(({ name, values }) => [name, values]));
     this.parameters = program.parameters.flatMap((parameter) => {
       const values = trained.get(parameter.name);
       return values ? [{ ...parameter, gradient: tensors.add(parameter.value.shape, values) }] : [];
     });
     this.frozen = program.parameters.filter(({ name }) => !trained.has(name));
-    this.#inputGradient = new Float64Array(inputGradient ? batchSize * sizeOf(inputShape) : 0);
-    if (inputGradient) this.inputGradient = tensors.add([batchSize, ...inputShape], this.#inputGradient);
+    this.#inputGradient = new Float64Array(inputGradient ? rows.count * sizeOf(inputShape) : 0);
+    if (inputGradient) this.inputGradient = tensors.add([rows.count, ...inputShape], this.#inputGradient);
     const activations = program.memory.activations + gradients.activationBytes + this.#inputGradient.byteLength;
     this.memory = { ...program.memory, gradients: bytesOf([...trained.values()]), activations };
   }
@@ -106,13 +121,17 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     }
     const logits = this.#forwardTraining(images, count, draws);
     const gradient = new Float64Array(classes);
-    let loss = 0;
+    const losses = new Float64Array(this.#rows.count);
     this.#backward(this.#openGradients(), { count, draws }, (r) => {
       const row = targets.subarray(r * classes, (r + 1) * classes);
-      loss += softmaxCrossEntropy(this.#outputOf(r), row, 1 / count, gradient);
+      const own = r - this.#rows.first;
+      losses[own] = this.#loss(this.#outputOf(own), row, 1 / count, gradient);
       return gradient;
     });
-    return { loss: loss / count, logits };
+    const all = new Float64Array(this.batchSize);
+    this.#communicator.gather(losses, all);
+    this.#communicator.wait();
+    return { loss: all.reduce((sum, loss) => sum + loss, 0) / count, logits };
   }
 
   #forwardTraining(images: Float32Array, count: number, draws: DropoutDraws): Float32Array {
@@ -130,14 +149,18 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     return this.#gradients;
   }
 
+  /** `outputGradient` takes the row in the batch. */
   #backward(gradients: GradientChain, { count, draws }: Step, outputGradient: (r: number) => ArrayLike<number>): void {
     this.#step = undefined;
     gradients.clear();
     this.#inputGradient.fill(0);
-    for (let r = 0; r < count; r++) {
-      const gradient = gradients.backward(r, drawOf(draws, r, true), outputGradient(r));
-      if (this.inputGradient) this.#inputGradient.set(gradient, r * gradient.length);
+    const { first } = this.#rows;
+    for (let own = 0; own < ownCount(this.#rows, count); own++) {
+      const gradient = gradients.backward(own, drawOf(draws, first + own, true), outputGradient(first + own));
+      if (this.inputGradient) this.#inputGradient.set(gradient, own * gradient.length);
     }
+    for (const { values } of gradients.parameters.flat()) this.#communicator.sum(values);
+    this.#communicator.wait();
   }
 
   newTensor(like: Tensor): Tensor {

@@ -8,14 +8,16 @@ interface EngineFacts {
   readonly macsPerSecond?: number;
   /** Engines whose runs it may resume, if it is asked for: they differ by the rounding of sums only. */
   readonly resumes?: readonly string[];
+  /** True if several processes can train with it. */
+  readonly trainsTogether: boolean;
 }
 
 /** Facts about each engine that can be created. */
 const engines = {
-  onednn: { takesThreads: true },
-  wasm: { takesThreads: true, resumes: ["reference"] },
+  onednn: { takesThreads: true, trainsTogether: true },
+  wasm: { takesThreads: true, resumes: ["reference"], trainsTogether: false },
   // conv2 of `alexnet-fashion`, 448 M MACs, took 0.74 s forward and 1.5 s backward on a server of 2025.
-  reference: { takesThreads: false, macsPerSecond: 6e8 },
+  reference: { takesThreads: false, macsPerSecond: 6e8, trainsTogether: true },
 } as const satisfies Readonly<Record<string, EngineFacts>>;
 
 /** Name of an engine that can be created. */

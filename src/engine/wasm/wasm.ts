@@ -26,7 +26,7 @@ const MAX_THREADS = 256;
  * work is done. Results have the same bits for any number of threads.
  *
  * Compiling throws ShapeError for a program that needs more than 4 GiB, NativeError if memory or threads cannot be had, UnimplementedError for a
- * precision other than f32.
+ * precision other than f32, ConfigError for training in several processes.
  *
  * Throws NativeError if the runtime has no WebAssembly SIMD or no shared memory; ConfigError for a number of threads below 1 or above what is
  * possible.
@@ -50,7 +50,12 @@ export async function createEngineOn(platform: Platform, options: WasmOptions = 
     { name: "wasm", description, version, threads },
     {
       compile: (request) => compileInference(toolbox, request),
-      compileTraining: (request) => compileTraining(toolbox, request),
+      compileTraining(request) {
+        if ((request.communicator?.size ?? 1) > 1) {
+          throw new ConfigError("engine wasm: cannot train in several processes; use the oneDNN engine");
+        }
+        return compileTraining(toolbox, request);
+      },
       free: () => memories.close(),
     },
   );

@@ -40,6 +40,8 @@ export interface OnnxOptions {
   readonly preprocessing?: Preprocessing | undefined;
   /** Stored in the metadata. */
   readonly classNames?: readonly string[] | undefined;
+  /** Stored in the metadata. */
+  readonly thresholds?: readonly number[] | undefined;
 }
 
 /** A graph with its input and output; shapes are of one image. */

@@ -32,6 +32,7 @@ const metadataSchema = z.object({
     }),
   ),
   classNames: z.optional(z.pipe(jsonText, z.array(z.string()))),
+  thresholds: z.optional(z.pipe(jsonText, z.array(z.number().check(z.gt(0), z.lt(1))))),
   preprocessing: z.optional(z.pipe(jsonText, preprocessingSchema)),
 });
 
@@ -49,7 +50,7 @@ export function readOwnModel(
   const entries = model.metadataProps.map(({ key = "", value = "" }) => [key, value] as const);
   const parsed = metadataSchema.safeParse(Object.fromEntries(entries));
   if (opset !== OPSET || !parsed.success) return undefined;
-  const { network: networkJson, head, classNames, preprocessing } = parsed.data;
+  const { network: networkJson, head, classNames, thresholds, preprocessing } = parsed.data;
   const { int8, ...form } = parsed.data.graph;
   if (int8 !== undefined) {
     throw new UnsupportedError(
@@ -75,6 +76,7 @@ export function readOwnModel(
       head,
       producer: "",
       ...(classNames && { classNames }),
+      ...(thresholds && { thresholds }),
       ...(preprocessing && { preprocessing }),
     },
   };

@@ -87,6 +87,7 @@ export function onnxMetadata(network: Network, options: OnnxOptions): Readonly<R
     quantization,
     preprocessing,
     classNames,
+    thresholds,
   } = options;
   const int8 = quantization && { calibration: quantization.calibration };
   return {
@@ -100,6 +101,7 @@ export function onnxMetadata(network: Network, options: OnnxOptions): Readonly<R
       ...(int8 && { int8 }),
     }),
     ...(classNames && { classNames: JSON.stringify(classNames) }),
+    ...(thresholds && { thresholds: JSON.stringify(thresholds) }),
     ...(preprocessing && { preprocessing: JSON.stringify(preprocessing) }),
   };
 }

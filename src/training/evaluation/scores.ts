@@ -19,7 +19,7 @@ export interface ScoredBatch {
 }
 
 /** The part of a program that computes scores. */
-export type ScoringProgram = Pick<Program, "batchSize" | "nextInput" | "forward">;
+export type ScoringProgram = Pick<Program, "batchSize" | "rows" | "nextInput" | "forward">;
 
 export interface ScoreOptions {
   readonly split: Split;
@@ -42,10 +42,10 @@ export interface ScoreOptions {
  */
 export async function* scoreSplit(program: ScoringProgram, options: ScoreOptions): AsyncGenerator<ScoredBatch> {
   const { split, preparation, seed, views = [centreView], head = softmaxHead, signal } = options;
-  const { batchSize } = program;
+  const { batchSize, rows } = program;
   const mean = averageScores(head);
   let scored = 0;
-  const source = batches({ split, preparation, batchSize, views, into: () => program.nextInput() });
+  const source = batches({ split, preparation, batchSize, rows, views, into: () => program.nextInput() });
   const start = ({ images, count, view }: Batch) => {
     const first = (view * split.length + scored) >>> 0;
     return program.forward(images, count, { seed, first });

@@ -2,7 +2,7 @@
 import { networks } from "../../network/alexnet.ts";
 import { field, fileButton, fill, h, select } from "../dom.ts";
 import { t } from "../language.ts";
-import type { RunSettings } from "../worker/trainerApi.ts";
+import type { PageSettings } from "../worker/trainerApi.ts";
 
 const optimizers = {
   sgd: { kind: "sgd", form: "paper", momentum: 0.9, weightDecay: 0.0005 },
@@ -25,7 +25,7 @@ type AugmentationName = keyof typeof augmentations;
 export interface SettingsPart {
   readonly element: HTMLElement;
   /** The settings as chosen; a weights file is read now. */
-  read(): Promise<RunSettings>;
+  read(): Promise<PageSettings>;
   render(): void;
 }
 

@@ -22,8 +22,8 @@ import type {
   DataCounts,
   DataSource,
   DownloadFormat,
+  PageSettings,
   RunFacts,
-  RunSettings,
   TrainerApi,
   TrainerEvent,
 } from "./trainerApi.ts";
@@ -146,7 +146,7 @@ function datasetOf({ source, sample, own }: Trainer): Dataset {
 }
 
 /** The recipe for a data set: that of small images if all have one small size, otherwise that of photos. */
-function recipeFor({ imageSize }: Dataset, { network, values }: RunSettings): Recipe {
+function recipeFor({ imageSize }: Dataset, { network, values }: PageSettings): Recipe {
   const isSmall = imageSize !== undefined && imageSize.width <= 64 && imageSize.height <= 64;
   const base = findRecipe(isSmall ? "small" : "photos");
   // A weights file keeps its own input size.
@@ -160,7 +160,7 @@ function recipeFor({ imageSize }: Dataset, { network, values }: RunSettings): Re
   });
 }
 
-async function createNew(trainer: Trainer, settings: RunSettings): Promise<RunFacts> {
+async function createNew(trainer: Trainer, settings: PageSettings): Promise<RunFacts> {
   const { network: asked } = settings;
   const dataset = datasetOf(trainer);
   const recipe = recipeFor(dataset, settings);

@@ -20,7 +20,7 @@ export interface DataCounts {
 export type DataSource = "sample" | "own";
 
 /** Settings of a run: a network by its name or as a weights file, and values that replace the recipe's. */
-export interface RunSettings {
+export interface PageSettings {
   readonly network: string | { readonly name: string; readonly bytes: Uint8Array };
   /** Replace those of the recipe, by which they are checked. */
   readonly values: Readonly<Record<string, unknown>>;
@@ -95,7 +95,7 @@ export interface TrainerApi {
   addImages(added: LabelledImages): Promise<DataCounts>;
   removeClass(className: string): Promise<DataCounts>;
   /** Creates a run with the loaded images; a saved run is replaced. */
-  create(settings: RunSettings): Promise<RunFacts>;
+  create(settings: PageSettings): Promise<RunFacts>;
   /** Description of the saved run; undefined if there is none. */
   saved(): Promise<
     { readonly network: string; readonly source: DataSource; readonly progress: RunProgress } | undefined

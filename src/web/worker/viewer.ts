@@ -1,4 +1,5 @@
 /** The worker of the view "Try": opens networks, predicts, and explains predictions. */
+
 import { createWasmEngine } from "../../engine/wasm/wasm.ts";
 import { type ClassActivation, type ClassActivator, createClassActivator } from "../../explain/classActivation.ts";
 import { findFirstKernels, kernelImages } from "../../explain/firstKernels.ts";
@@ -15,6 +16,7 @@ import { type ClassScore, rankClasses } from "../../model/predictRows.ts";
 import { classesOf, isStochastic, type Network, operations } from "../../network/network.ts";
 import { sizeOf } from "../../shape.ts";
 import { type ClassHead, checkOutputs, classHeadOf } from "../../training/evaluation/classHead.ts";
+import { thresholdsOf } from "../../training/evaluation/multiLabel.ts";
 import { answerCalls, emit } from "./calls.ts";
 import { compileLayers, type LayerChain } from "./layerChain.ts";
 
@@ -123,7 +125,7 @@ async function predict(opened: Opened, image: Image): Promise<SeenImage> {
   const outputs = await chain.forward(input);
   const last = outputs.at(-1) as Float32Array;
   checkOutputs(last, 1, () => "image");
-  const classes = rankClasses(head.probabilities(head.scores(last, 1)), model.classNames, head);
+  const classes = rankClasses(head.probabilities(head.scores(last, 1)), model.classNames, head, thresholdsOf(model));
   const milliseconds = performance.now() - began;
   const seen = createInputImage(model.preprocessing)(image);
   opened.last = { input, seen, outputs };

@@ -1,6 +1,6 @@
 /** Start of worker threads, from the TypeScript source or the build. */
 import { fileURLToPath } from "node:url";
-import { packageRoot } from "../packageRoot.ts";
+import { packageRoot } from "./packageRoot.ts";
 
 /** True for a Node.js that strips types itself. */
 export const stripsTypes = "typescript" in process.features && Boolean(process.features.typescript);

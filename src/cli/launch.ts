@@ -1,0 +1,124 @@
+/** Starts a command in several processes of this machine, by Open MPI's launcher. */
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { installMpi } from "../communication/mpi/library.ts";
+import { processorShare } from "../engine/onednn/threads.ts";
+import { UsageError } from "../errors.ts";
+import { printError } from "./output.ts";
+
+/** The environment variable that tells a process the number of processes that `launch` has started. */
+export const LAUNCHED_VARIABLE = "ALEXNET_PROCESSES";
+
+/** A launcher on this machine. */
+export interface Launcher {
+  readonly name: string;
+  readonly version: string;
+}
+
+/** Finds `mpirun` on the PATH; undefined if there is none. */
+export function findLauncher(): Launcher | undefined {
+  const { stdout, error } = spawnSync("mpirun", ["--version"], { encoding: "utf8" });
+  if (error) return undefined;
+  const version = /\(Open MPI\) (\d+\.\d+\.\d+)/.exec(stdout)?.[1];
+  return version === undefined ? { name: "another MPI", version: "" } : { name: "Open MPI", version };
+}
+
+/** Processes to start. */
+export interface LaunchOptions {
+  readonly processes: number;
+  /** Compute threads of each. Default: an equal part of the cores. */
+  readonly threads?: number | undefined;
+  /** Number of times that a job is resumed in which a process was killed, crashed or stopped. */
+  readonly maxRestarts: number;
+  /** Arguments that resume the run. */
+  readonly resuming: readonly string[];
+}
+
+/** Arguments of `mpirun` before the command. Throws UsageError for what would fail on this machine. */
+function launchArguments({ processes, threads }: LaunchOptions): readonly string[] {
+  const launcher = findLauncher();
+  if (!launcher) throw new UsageError(`--processes ${processes}: mpirun is not on the PATH; ${installMpi}`);
+  if (launcher.name !== "Open MPI") {
+    throw new UsageError(
+      `--processes ${processes}: expected the mpirun of Open MPI, got ${launcher.name}; start the processes by its own launcher, without --processes`,
+    );
+  }
+  const { threads: cores } = processorShare();
+  const each = threads ?? Math.floor(cores / processes);
+  if (each < 1 || processes * each > cores) {
+    const wanted = threads === undefined ? "" : ` of ${threads} threads`;
+    throw new UsageError(
+      `--processes ${processes}: expected at most ${Math.floor(cores / (threads ?? 1))} processes${wanted} on the ${cores} cores of this machine; use fewer`,
+    );
+  }
+  refuseRoot();
+  const isOld = Number(launcher.version.split(".")[0]) < 5;
+  return [
+    ...(isOld ? ["--quiet"] : []),
+    // Processes of one machine exchange through shared memory; a search for networks would print warnings.
+    ...["--mca", "btl", isOld ? "self,vader" : "self,sm"],
+    ...["-n", String(processes), "--map-by", `slot:PE=${each}`, "--bind-to", "core"],
+  ];
+}
+
+/** Open MPI refuses to run as root. */
+function refuseRoot(): void {
+  const allowed = ["OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"];
+  if (process.getuid?.() !== 0 || allowed.every((name) => process.env[name] === "1")) return;
+  throw new UsageError(
+    `mpirun: refuses to run as root; use another user, or in a container set ${allowed.map((name) => `${name}=1`).join(" and ")}`,
+  );
+}
+
+const stopSignals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+/** Exit code of a process that saved at SIGUSR2, the only signal that the launcher passes on. */
+const STOPPED = 128 + 12;
+
+/** Exit code of a job with a silent process. */
+const SILENT = 4;
+/** Exit codes above this one are those of signals. */
+const SIGNALLED = 128;
+
+/**
+ * Runs a command of this program in several processes. Returns the exit code. The first Ctrl-C, SIGTERM or SIGHUP lets them save and stop; a second
+ * one ends them at once.
+ */
+export async function launch(argv: readonly string[], options: LaunchOptions): Promise<number> {
+  const { maxRestarts, resuming } = options;
+  for (let restarts = 1; ; restarts++) {
+    const { code, isStopped } = await runJob(restarts === 1 ? argv : resuming, options);
+    const isLost = code === SILENT || (code > SIGNALLED && code !== STOPPED);
+    if (!isLost || isStopped || restarts > maxRestarts) return code;
+    printError(`A process ended with code ${code}. Restart ${restarts} of ${maxRestarts} from the last checkpoint.`);
+  }
+}
+
+/** Runs a job to its end; `isStopped` if this process was asked to stop it. */
+async function runJob(argv: readonly string[], options: LaunchOptions) {
+  const args = [...launchArguments(options), process.execPath, ...process.execArgv, process.argv[1] as string, ...argv];
+  const child = spawn("mpirun", args, {
+    // A terminal's Ctrl-C must not reach the launcher, which would end the processes before they save.
+    detached: true,
+    stdio: ["ignore", "inherit", "inherit"],
+    env: { ...process.env, [LAUNCHED_VARIABLE]: String(options.processes) },
+  });
+  let code = 0;
+  const handlers = (Object.keys(stopSignals) as (keyof typeof stopSignals)[]).map((name) => {
+    const handler = () => {
+      if (code === 0) {
+        printError("\nStopping. Press Ctrl-C again to stop at once.");
+        child.kill("SIGUSR2");
+        code = 128 + stopSignals[name];
+      } else if (name !== "SIGHUP") child.kill("SIGTERM");
+    };
+    process.on(name, handler);
+    return { name, handler };
+  });
+  try {
+    const [exit, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
+    const ended = exit ?? (signal === null ? 1 : 128 + 9);
+    return { code: code !== 0 && ended === STOPPED ? code : ended, isStopped: code !== 0 };
+  } finally {
+    for (const { name, handler } of handlers) process.off(name, handler);
+  }
+}

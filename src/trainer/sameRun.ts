@@ -1,0 +1,73 @@
+/** Check that all processes train the same run: before the first step, since sums of other numbers would go unnoticed. */
+import type { Communicator } from "../engine/communicator.ts";
+import { describeMachine } from "../engine/select/machine.ts";
+import { UsageError } from "../errors.ts";
+import type { RunConfig } from "../settings/runConfig.ts";
+import type { PreparedRun } from "./runSetup.ts";
+
+/** Records of one process, which may differ: time, place and hardware. */
+type OwnKey = "machine" | "started" | "command" | "processes" | "parallel" | "mpi" | "engine";
+
+/** Values by their path in config.json, as text. */
+type Facts = Readonly<Record<string, string>>;
+
+function leaves(path: string, value: unknown): readonly (readonly [string, string])[] {
+  if (value === undefined) return [];
+  const isBranch = typeof value === "object" && value !== null && !isNumbers(value);
+  if (!isBranch) return [[path, JSON.stringify(value)]];
+  return Object.entries(value).flatMap(([key, member]) => leaves(path === "" ? key : `${path}.${key}`, member));
+}
+
+/** True for lists such as class names or a mean image, which are compared as a whole. */
+function isNumbers(value: object): boolean {
+  return Array.isArray(value) && value.every((member) => typeof member !== "object");
+}
+
+/** Number of threads at the end of an engine's description. */
+const threadCount = /, \d+ threads?$/;
+
+function factsOf({ config, engine, dataset }: PreparedRun, memory: number): Facts {
+  const {
+    machine: _m,
+    started: _s,
+    command: _c,
+    processes: _p,
+    parallel: _l,
+    mpi: _i,
+    engine: _e,
+    ...shared
+  } = config satisfies RunConfig & { readonly [K in OwnKey]?: unknown };
+  const { source: _source, ...ofDataset } = shared.dataset;
+  return Object.fromEntries([
+    ["alexnet", describeMachine().alexnet],
+    ["engine", `${engine.name} ${engine.version}`],
+    // Gradients are summed in the engine's layout, which depends on the instruction set.
+    ["engine description", engine.description.replace(threadCount, "")],
+    ["images", `${dataset.train.length} for training`],
+    ...leaves("", { ...shared, dataset: ofDataset }),
+    ["bytes of gradients", String(memory)],
+  ]);
+}
+
+/** Throws UsageError naming the first value that differs between processes. `gradientBytes` is the size of the compiled gradients. */
+export async function requireSameRun(
+  communicator: Communicator,
+  prepared: PreparedRun,
+  gradientBytes: number,
+): Promise<void> {
+  const all = await communicator.agree(factsOf(prepared, gradientBytes));
+  const [first = {}] = all;
+  for (const [rank, facts] of all.entries()) {
+    const keys = [...new Set([...Object.keys(first), ...Object.keys(facts)])];
+    const other = keys.find((key) => facts[key] !== first[key]);
+    if (other === undefined) continue;
+    throw new UsageError(
+      `${other}: expected the same in all processes, got ${shown(first[other])} in process 0 and ${shown(facts[other])} in process ${rank}; ` +
+        "start all processes with the same version, command and data",
+    );
+  }
+}
+
+function shown(value = "nothing"): string {
+  return value.length > 80 ? `${value.slice(0, 80)}…` : value;
+}

@@ -1,0 +1,63 @@
+/** Runs of several processes in a folder of their own, and the processes of a job. */
+import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import type { RunningJob } from "./job.ts";
+
+/** Waits until the job has printed a text. Throws Error if it ends before. */
+export async function printed(job: RunningJob, text: string): Promise<void> {
+  let isOver = false;
+  void job.outcome.then(() => {
+    isOver = true;
+  });
+  while (!job.stderr().includes(text)) {
+    if (isOver) throw new Error(`expected ${text}, got\n${job.stderr()}`);
+    await setTimeout(20);
+  }
+}
+
+/** Processes of Node.js that descend from a process, by their number in the job. */
+export function ranksOf(job: RunningJob): ReadonlyMap<number, number> {
+  const found = new Map<number, number>();
+  for (const pid of descendants(job.pid)) {
+    const text = read(`/proc/${pid}/environ`)
+      .split("\0")
+      .find((line) => line.startsWith("OMPI_COMM_WORLD_RANK="));
+    if (text !== undefined) found.set(Number(text.split("=")[1]), pid);
+  }
+  return found;
+}
+
+/** True while a process exists that is no zombie. */
+function isAlive(pid: number): boolean {
+  const state = /^State:\s+(\w)/m.exec(read(`/proc/${pid}/status`))?.[1];
+  return state !== undefined && state !== "Z";
+}
+
+/** Seconds from `since` until no process of a job is left, and those that are left after five seconds. */
+export async function gone(ranks: ReadonlyMap<number, number>, since: number) {
+  const left = () => [...ranks].flatMap(([rank, pid]) => (isAlive(pid) ? [rank] : []));
+  const seconds = () => (performance.now() - since) / 1000;
+  while (left().length > 0 && seconds() < 5) await setTimeout(10);
+  return { seconds: seconds(), left: left() };
+}
+
+function descendants(root: number): readonly number[] {
+  const parents = new Map<number, number>();
+  for (const name of readdirSync("/proc")) {
+    const parent = /^PPid:\s+(\d+)/m.exec(/^\d+$/.test(name) ? read(`/proc/${name}/status`) : "")?.[1];
+    if (parent !== undefined) parents.set(Number(name), Number(parent));
+  }
+  const isBelow = (pid: number): boolean => {
+    const parent = parents.get(pid);
+    return parent !== undefined && (parent === root || isBelow(parent));
+  };
+  return [...parents.keys()].filter(isBelow);
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}

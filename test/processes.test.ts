@@ -1,0 +1,224 @@
+/** Training in several processes: the numbers of one process, and what happens if a process stops. Linux, with Open MPI. */
+// Runs beside others: it measures the time in which a job ends, within bounds of many seconds.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before } from "node:test";
+import { fileURLToPath } from "node:url";
+import { builtCommand, importTypeScript, type Outcome } from "./command.ts";
+import type { StepDifference } from "./mpi/gradientProcess.ts";
+import { mpirun, mpiTest, type RunningJob, startJob } from "./mpi/job.ts";
+import { gone, printed, ranksOf } from "./mpi/runs.ts";
+import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+
+const programs = fileURLToPath(new URL("mpi/", import.meta.url));
+const minutes = (n: number) => ({ timeout: n * 60_000 });
+let folder = "";
+let alexnet = "";
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "alexnet-processes-"));
+  await writeTinyDataset(folder, { train: 203, test: 101 });
+  await writeFile(join(folder, "tiny.json"), JSON.stringify(tinyNetwork));
+  alexnet = await builtCommand();
+});
+after(() => rm(folder, { recursive: true, force: true }));
+
+const program = (name: string) => [...importTypeScript, join(programs, name)];
+const job = (args: readonly string[], env: Readonly<Record<string, string>> = {}): RunningJob =>
+  startJob("mpirun", args, { cwd: folder, env: { XDG_CACHE_HOME: folder, ...env } });
+const trainFlags = (run: string, ...more: readonly string[]) => [
+  ...["train", "--data-dir", folder, "--network", "tiny.json", "--precision", "f32", "--threads", "1"],
+  ...["--batch-size", "16", "--run", run, ...more],
+];
+const trainJob = (processes: number, run: string, ...more: readonly string[]) =>
+  job(mpirun(processes, [alexnet, ...trainFlags(run, ...more)]));
+const train = (run: string, ...more: readonly string[]) =>
+  startJob(process.execPath, [alexnet, ...trainFlags(run, ...more)], { cwd: folder, env: { XDG_CACHE_HOME: folder } });
+
+async function succeeds(running: RunningJob): Promise<Outcome> {
+  const outcome = await running.outcome;
+  assert.equal(outcome.exit, 0, outcome.stderr);
+  return outcome;
+}
+
+/** Seeds without near ties of maximum pooling: the same rounding as in the gradients, over 26 steps. */
+async function assertSameLog(run: string, expected: string): Promise<void> {
+  const [ours, theirs] = [await timelessLog(join(folder, run)), await timelessLog(join(folder, expected))];
+  assert.equal(ours.length, theirs.length);
+  for (const [i, entry] of theirs.entries()) {
+    for (const key of ["trainLoss", "testLoss"] as const) {
+      const [a, b] = [ours[i]?.[key] ?? 0, entry[key] ?? 0];
+      assert.ok(Math.abs(a - b) < 1e-4, `${key} of line ${i}: ${a}, expected ${b}`);
+    }
+  }
+}
+
+const weightsOf = (run: string) => lastWeights(join(folder, run));
+
+let whole: Promise<Buffer> | undefined;
+
+/** Weights of a run of two processes and 30 epochs that nothing disturbs. */
+function undisturbed(): Promise<Buffer> {
+  whole ??= succeeds(trainJob(2, "whole", "--epochs", "30")).then(() => weightsOf("whole"));
+  return whole;
+}
+
+for (const processes of [2, 4]) {
+  mpiTest(`exchanges of ${processes} processes`, minutes(2), async () => {
+    const { stdout } = await succeeds(job(mpirun(processes, program("exchangeProcess.ts"))));
+    assert.match(stdout, /all exchanges are right/);
+  });
+
+  /**
+   * The gradients are sums of the same products in another order. f32 sums of up to 7,200 terms (bias of conv2, 8 images of 30×30) differ by 1.5e-6;
+   * the loss is computed from the same scores.
+   */
+  mpiTest(`gradients of ${processes} processes are those of one`, minutes(5), async () => {
+    const file = join(folder, `gradients-${processes}.json`);
+    await succeeds(job(mpirun(processes, [...program("gradientProcess.ts"), file])));
+    const found: readonly StepDifference[] = JSON.parse(readFileSync(file, "utf8"));
+    assert.ok(found.length > 40, `${found.length}`);
+    for (const { engine, chain, count, loss, tensors, isSame } of found) {
+      const where = `${engine}, ${chain}, ${count} images`;
+      assert.ok(isSame, `${where}: processes differ`);
+      assert.ok(loss <= 1e-7, `${where}: loss ${loss}`);
+      for (const [tensor, error] of Object.entries(tensors)) assert.ok(error <= 2e-6, `${where}: ${tensor} ${error}`);
+    }
+  });
+}
+
+mpiTest("a run of two processes has the files of one, and any number resumes it", minutes(5), async () => {
+  await succeeds(train("one", "--epochs", "2"));
+  await succeeds(trainJob(2, "two", "--epochs", "2"));
+  const config = JSON.parse(await readFile(join(folder, "two/config.json"), "utf8"));
+  assert.deepEqual([config.processes, config.parallel, config.mpi.pieceBytes], [2, "data", 4 * 2 ** 20]);
+  await assertSameLog("two", "one");
+  assert.match(await readFile(join(folder, "two/report.html"), "utf8"), /2 processes/);
+  // Other numbers of processes: each says so, and continues.
+  const resumed = await succeeds(trainJob(4, "two", "--resume", "--epochs", "3"));
+  assert.match(resumed.stderr, /processes: 4 now, 2 when the run began/);
+  const alone = await succeeds(train("two", "--resume", "--epochs", "4"));
+  assert.match(alone.stderr, /processes: 1 now, 2 when the run began/);
+  assert.equal(
+    (await timelessLog(join(folder, "two"))).filter(({ testAccuracy }) => testAccuracy !== undefined).length,
+    4,
+  );
+  const finished = await succeeds(trainJob(2, "two", "--resume"));
+  assert.match(finished.stderr, /already finished/);
+});
+
+mpiTest("everything that changes the update gives the run of one process", minutes(3), async () => {
+  const flags = [
+    ...["--epochs", "2", "--optimizer", "adam", "--accumulate", "3", "--clip-norm", "1", "--average", "0.9"],
+    ...[
+      "--class-weights",
+      "balanced",
+      "--sampler",
+      "balanced",
+      "--label-smoothing",
+      "0.1",
+      "--augment",
+      "flip,shift,erase",
+    ],
+  ];
+  await succeeds(train("one-update", ...flags));
+  await succeeds(trainJob(2, "two-updates", ...flags));
+  await assertSameLog("two-updates", "one-update");
+});
+
+mpiTest(
+  "divergence ends all processes with exit code 3 and one message, or rolls all of them back",
+  minutes(3),
+  async () => {
+    const wild = ["--epochs", "1", "--learning-rate", "1e30"];
+    const { exit, stderr } = await trainJob(2, "diverged", ...wild).outcome;
+    assert.equal(exit, 3, stderr);
+    assert.equal(stderr.match(/alexnet: training: .*; start another run/g)?.length, 1, stderr);
+    const rescue = ["--on-divergence", "rollback", "--rollback-factor", "1e-32"];
+    const rescued = await succeeds(trainJob(2, "rescued", ...wild, ...rescue));
+    assert.match(rescued.stderr, /back to iteration 0 with the learning rate × 1e-32 \(rollback 1 of 3\)/);
+  },
+);
+
+mpiTest("a killed process ends the job, and the run resumes to the bit", minutes(5), async () => {
+  const flags = ["--epochs", "30"];
+  const expected = await undisturbed();
+  for (const victim of [0, 1]) {
+    const run = `killed-${victim}`;
+    const running = trainJob(2, run, ...flags);
+    await printed(running, "epoch 5:");
+    const ranks = [...ranksOf(running)];
+    assert.equal(ranks.length, 2);
+    const killed = performance.now();
+    process.kill(new Map(ranks).get(victim) as number, "SIGKILL");
+    assert.equal((await running.outcome).exit, 137);
+    // The launcher ends as soon as it has sent its last signal.
+    const { seconds, left } = await gone(new Map(ranks), killed);
+    assert.ok(seconds < 5, `${seconds} s`);
+    assert.deepEqual(left, []);
+    await succeeds(trainJob(2, run, "--resume"));
+    assert.deepEqual(await weightsOf(run), expected);
+  }
+});
+
+mpiTest("--max-restarts resumes after a killed process, to the bit", minutes(5), async () => {
+  const flags = ["--epochs", "30", "--processes", "2"];
+  const running = train("restarted", ...flags, "--max-restarts", "2");
+  for (const [restart, epoch] of [
+    [1, 3],
+    [2, 7],
+  ] as const) {
+    await printed(running, `epoch ${epoch}:`);
+    process.kill(ranksOf(running).get(restart % 2) as number, "SIGKILL");
+    await printed(running, `Restart ${restart} of 2 from the last checkpoint`);
+  }
+  await succeeds(running);
+  assert.deepEqual(await weightsOf("restarted"), await undisturbed());
+});
+
+mpiTest("a stopped process ends the job with exit code 4 and its number", minutes(3), async () => {
+  for (const victim of [0, 1]) {
+    const running = job(mpirun(2, [alexnet, ...trainFlags(`stopped-${victim}`, "--epochs", "100000")]), {
+      ALEXNET_MPI_TIMEOUT: "3",
+    });
+    await printed(running, "epoch 2:");
+    const stopped = performance.now();
+    process.kill(ranksOf(running).get(victim) as number, "SIGSTOP");
+    const { exit, stderr } = await running.outcome;
+    const seconds = (performance.now() - stopped) / 1000;
+    assert.equal(exit, 4, stderr);
+    assert.match(stderr, new RegExp(`process ${victim} has not been heard for 3 s, last at iteration \\d+`));
+    assert.ok(seconds < 8, `${seconds} s`);
+  }
+});
+
+mpiTest("a process whose program hangs ends the job too", minutes(2), async () => {
+  const running = job(mpirun(2, [...program("exchangeProcess.ts"), "hang"]), { ALEXNET_MPI_TIMEOUT: "3" });
+  const { exit, stderr } = await running.outcome;
+  assert.equal(exit, 4, stderr);
+  assert.match(
+    stderr,
+    /process 1 has kept the others waiting for 3 s, last at iteration 13 \(seen by process 0, itself at iteration 12\)/,
+  );
+});
+
+mpiTest("--processes starts the processes; Ctrl-C and SIGTERM let them save at one iteration", minutes(5), async () => {
+  const flags = ["--epochs", "30", "--processes", "2"];
+  for (const [signal, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const) {
+    const running = train(signal, ...flags);
+    await printed(running, "epoch 5:");
+    running.kill(signal);
+    const { exit, stderr } = await running.outcome;
+    assert.equal(exit, code, stderr);
+    assert.match(stderr, /Saved\. Resume with/);
+    const resumed = await succeeds(train(signal, "--resume", "--processes", "2"));
+    assert.match(resumed.stdout, /2 processes/);
+    assert.deepEqual(await weightsOf(signal), await undisturbed());
+  }
+});

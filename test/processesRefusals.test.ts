@@ -1,0 +1,99 @@
+/** What training in several processes refuses: one message with the remedy, exit code 2, no run directory. */
+import assert from "node:assert/strict";
+import { readdirSync } from "node:fs";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { builtCommand, type Outcome, run } from "./command.ts";
+import { jobEnvironment, mpiTest, startJob } from "./mpi/job.ts";
+import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+
+let folder = "";
+let alexnet = "";
+/** The environment of one process. */
+let env: Readonly<Record<string, string>> = {};
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "alexnet-refusals-"));
+  await writeTinyDataset(folder, { train: 40, test: 10 });
+  await writeFile(join(folder, "tiny.json"), JSON.stringify(tinyNetwork));
+  env = { ...jobEnvironment, XDG_CACHE_HOME: folder };
+  alexnet = await builtCommand();
+});
+after(() => rm(folder, { recursive: true, force: true }));
+
+const flags = (...more: readonly string[]) => [
+  ...["train", "--data-dir", folder, "--network", "tiny.json", "--precision", "f32", "--batch-size", "8"],
+  ...["--epochs", "1", "--run", "run", ...more],
+];
+
+function refuses({ exit, stderr, stdout }: Outcome, message: RegExp): void {
+  assert.match(stderr, message);
+  assert.equal(exit, 2, stderr);
+  assert.equal(stdout, "");
+  assert.ok(!readdirSync(folder).includes("run"));
+  assert.equal(stderr.match(/alexnet: |error: /g)?.length, 1, stderr);
+}
+
+const trainWith = (more: readonly string[], own: Readonly<Record<string, string>> = {}) =>
+  run([alexnet, ...flags(...more)], { cwd: folder, env: { ...env, ...own } });
+
+mpiTest("settings that several processes cannot train with", { timeout: 120_000 }, async () => {
+  const two = ["--processes", "2"];
+  refuses(await trainWith(["--processes", "0"]), /--processes.*0/);
+  refuses(await trainWith([...two, "--mixup", "0.2"]), /mixup: not supported with several processes; use --mixup 0/);
+  refuses(await trainWith([...two, "--cutmix", "1"]), /cutmix: not supported with several processes/);
+  refuses(await trainWith([...two, "--engine", "wasm"]), /engine wasm: not supported with several processes/);
+  refuses(
+    await trainWith([...two, "--batch-size", "7"]),
+    /batch size 7: expected a multiple of 2, the number of processes; use 6 or 8/,
+  );
+  const many = String(64 * availableParallelism());
+  refuses(
+    await trainWith(["--processes", many, "--batch-size", many]),
+    /expected at most \d+ processes on the \d+ core/,
+  );
+});
+
+test("without mpirun, one process trains", { timeout: 120_000 }, async () => {
+  const bin = join(folder, "bin");
+  await mkdir(bin);
+  await symlink(process.execPath, join(bin, "node"));
+  refuses(await trainWith(["--processes", "2"], { PATH: bin }), /mpirun is not on the PATH; install Open MPI/);
+  const alone = await run([alexnet, ...flags("--processes", "1")], { cwd: folder, env: { ...env, PATH: bin } });
+  assert.equal(alone.exit, 0, alone.stderr);
+  await rm(join(folder, "run"), { recursive: true });
+});
+
+mpiTest("a job that was started by hand: --processes, and processes that differ", { timeout: 240_000 }, async () => {
+  const job = (...parts: readonly (readonly string[])[]) => {
+    const programs = parts.flatMap((more, i) => [
+      ...(i === 0 ? [] : [":"]),
+      ...["-n", "1", process.execPath, alexnet, ...flags(...more)],
+    ]);
+    return startJob("mpirun", ["--oversubscribe", "--bind-to", "none", ...programs], { cwd: folder, env }).outcome;
+  };
+  const messageOf = async (...parts: readonly (readonly string[])[]) => {
+    const { exit, stderr } = await job(...parts);
+    assert.equal(exit, 2, stderr);
+    assert.ok(!readdirSync(folder).includes("run"));
+    return stderr;
+  };
+  assert.match(
+    await messageOf(["--processes", "2"], ["--processes", "2"]),
+    /--processes: this process belongs to a job/,
+  );
+  for (const [other, said] of [
+    [
+      ["--seed", "7"],
+      /recipe\.seed: expected the same in all processes, got \d+ in process 0 and 7 in process 1; start/,
+    ],
+    [["--train-limit", "20"], /images: .*got "?40 for training"? in process 0 and "?20 for training"? in process 1/],
+    [["--precision", "bf16"], /precision: .*got "f32" in process 0 and "bf16" in process 1/],
+  ] as const) {
+    const text = await messageOf([], other);
+    assert.match(text, said);
+    assert.equal(text.match(/alexnet: /g)?.length, 1, text);
+  }
+});
