@@ -1,30 +1,22 @@
 /**
- * Speed of the WebAssembly engine against its own peak, oneDNN, the reference engine and onnxruntime-web, as medians with ratios. The contenders of a row
- * alternate in one process, on one thread, and are timed by processor time, so that other work on the machine hardly matters. With `--threads 2`, the
- * engine's step on two threads is compared with one thread by the clock: keep the machine idle.
+ * Speed of the WebAssembly engine against the most that WebAssembly's instructions do here, as medians with ratios; `npm run bench:peers -- --engine wasm`
+ * compares it with other engines. The contenders of a row alternate in one process, on one thread, and are timed by processor time, so that other work on
+ * the machine hardly matters. With `--threads 2`, the engine's step on two threads is compared with one thread by the clock: keep the machine idle.
  *
- *     OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive node --import tsx bench/wasm.ts [--rounds 7] [--only gemm,conv2,…] [--threads 2]
+ *     node --import tsx bench/wasm.ts [--rounds 7] [--only gemm,conv2,…] [--threads 2]
  */
-import { createRequire } from "node:module";
-import { dirname } from "node:path";
-import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
-import type * as Runtime from "onnxruntime-common";
 import { ModuleBuilder } from "../src/assembler/assembler.ts";
 import { f32x4, load } from "../src/assembler/instructions.ts";
-import type { CompileRequest, Engine, Program, TrainingProgram } from "../src/engine/engine.ts";
-import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
-import { createReferenceEngine } from "../src/engine/reference/reference.ts";
+import type { Engine, TrainingProgram } from "../src/engine/engine.ts";
 import { createWasmEngine } from "../src/engine/wasm/wasm.ts";
-import { writeOnnx } from "../src/formats/onnx/writeOnnx.ts";
-import { conv2d, flatten, linear } from "../src/layers/kinds.ts";
-import type { AnyLayer } from "../src/layers/layer.ts";
 import { findNetwork } from "../src/network/alexnet.ts";
 import { type Network, operations } from "../src/network/network.ts";
 import { fillUniform, randomStream } from "../src/random.ts";
 import { spread } from "../src/report/tables/benchmarkReport.ts";
 import { sizeOf } from "../src/shape.ts";
 import { oneHotTargets } from "../src/training/objective/targets.ts";
+import { findWorkload, isLayerNetwork } from "./peers/layerNetworks.ts";
 
 /** A contender of a row: its work in one run, in the row's unit. */
 interface Contender {
@@ -33,7 +25,7 @@ interface Contender {
   run(): Promise<unknown> | unknown;
 }
 
-/** A row: its unit, and what creates its contenders; the first is the engine. */
+/** A row: its unit, and what creates its contenders; the others are compared with the first. */
 interface Row {
   readonly name: string;
   readonly unit: string;
@@ -56,36 +48,17 @@ function uniform(purpose: string, length: number, low = -1, high = 1): Float32Ar
   return values;
 }
 
-async function fill(program: Program): Promise<void> {
+async function compile(engine: Engine, network: Network, batchSize: number): Promise<TrainingProgram> {
+  const program = await engine.compileTraining({
+    ops: operations(network),
+    inputShape: network.input,
+    batchSize,
+    precision: "f32",
+    inputGradient: isLayerNetwork(network),
+  });
   for (const { name, value } of program.parameters) {
     await program.write(value, uniform(name, sizeOf(value.shape), -0.02, 0.02));
   }
-}
-
-const chain = (input: Network["input"], layers: readonly AnyLayer[]): Network => ({
-  name: "chain",
-  source: "",
-  deviations: [],
-  input,
-  layers,
-});
-
-const requestOf = (network: Network, batchSize: number): CompileRequest => ({
-  ops: operations(network),
-  inputShape: network.input,
-  batchSize,
-  precision: "f32",
-  exact: true,
-});
-
-async function compile(
-  engine: Engine,
-  network: Network,
-  batchSize: number,
-  inputGradient = false,
-): Promise<TrainingProgram> {
-  const program = await engine.compileTraining({ ...requestOf(network, batchSize), inputGradient });
-  await fill(program);
   return program;
 }
 
@@ -108,28 +81,17 @@ function peak(): Contender {
   return { name: "peak", work: iterations * 16 * 8, run: () => run(iterations, 64) };
 }
 
-async function product(engine: Engine): Promise<Contender> {
-  const [size, batchSize] = [2048, 256];
-  const network = chain([size, 1, 1], [flatten("flatten"), linear("fc", { outFeatures: size })]);
-  const program = await compile(engine, network, batchSize);
-  const images = uniform("images", batchSize * size);
-  return { name: engine.name, work: 2 * size * size * batchSize, run: () => program.forward(images, batchSize, draws) };
-}
-
-const conv2Layers = [conv2d("conv2", { outChannels: 256, kernelSize: 5, padding: 2 })];
-const conv2Flops = 2 * 256 * 27 * 27 * 96 * 25;
-
-async function convolution(engine: Engine, direction: "forward" | "backward"): Promise<Contender> {
-  const batchSize = 8;
-  const network = chain([96, 27, 27], conv2Layers);
-  const program = await compile(engine, network, batchSize, true);
+/** The forward pass of a layer, or a step with both gradients: three times its work. */
+async function layer(name: string, flops: number, batchSize: number, part: "forward" | "step"): Promise<Contender> {
+  const network = findWorkload(name);
+  const program = await compile(wasm, network, batchSize);
   const images = uniform("images", batchSize * sizeOf(network.input));
   const gradient = uniform("gradient", batchSize * sizeOf(program.outputShape));
   const forward = () => program.forwardTraining(images, batchSize, draws);
-  if (direction === "forward") return { name: engine.name, work: batchSize * conv2Flops, run: forward };
+  if (part === "forward") return { name: "forward", work: batchSize * flops, run: forward };
   return {
-    name: engine.name,
-    work: 3 * batchSize * conv2Flops,
+    name: "forward and gradients",
+    work: 3 * batchSize * flops,
     run: async () => {
       await forward();
       await program.backward(gradient);
@@ -137,85 +99,27 @@ async function convolution(engine: Engine, direction: "forward" | "backward"): P
   };
 }
 
-async function inference(engine: Engine, network: Network, batchSize: number): Promise<Contender> {
-  const program = await engine.compile(requestOf(network, batchSize));
-  await fill(program);
-  const images = uniform("images", batchSize * sizeOf(network.input));
-  return { name: engine.name, work: batchSize, run: () => program.forward(images, batchSize, draws) };
-}
-
-async function runtimeInference(network: Network, batchSize: number): Promise<Contender> {
-  const require = createRequire(import.meta.url);
-  const path = require.resolve("onnxruntime-web/wasm");
-  const runtime = require("onnxruntime-web/wasm") as typeof Runtime;
-  runtime.env.wasm.wasmPaths = `${pathToFileURL(dirname(path)).href}/`;
-  runtime.env.wasm.numThreads = 1;
-  const shapes = new Map(operations(network).flatMap((op) => op.parameters.map((p) => [p.name, p.shape] as const)));
-  const file = writeOnnx(network, (name) => uniform(name, sizeOf(shapes.get(name) ?? []), -0.02, 0.02));
-  const model = new Uint8Array(file.byteLength);
-  let offset = 0;
-  for await (const bytes of file.chunks) {
-    model.set(bytes, offset);
-    offset += bytes.length;
-  }
-  const session = await runtime.InferenceSession.create(model);
-  const images = uniform("images", batchSize * sizeOf(network.input));
-  const tensor = new runtime.Tensor("float32", images, [batchSize, ...network.input]);
-  return {
-    name: "onnxruntime-web",
-    work: batchSize,
-    run: () => session.run({ [session.inputNames[0] ?? ""]: tensor }),
-  };
-}
-
-async function training(engine: Engine, network: Network, batchSize: number): Promise<Contender> {
+async function training(engine: Engine, network: Network, batchSize: number, name: string): Promise<Contender> {
   const program = await compile(engine, network, batchSize);
   const images = uniform("images", batchSize * sizeOf(network.input));
   const classes = sizeOf(program.outputShape);
-  const targets = oneHotTargets(
-    Array.from({ length: batchSize }, (_, i) => i % classes),
-    classes,
-  );
-  return { name: engine.name, work: batchSize, run: () => program.forwardBackward(images, targets, batchSize, draws) };
+  const labels = Array.from({ length: batchSize }, (_, i) => i % classes);
+  const targets = oneHotTargets(labels, classes);
+  return { name, work: batchSize, run: () => program.forwardBackward(images, targets, batchSize, draws) };
 }
 
 const wasm = await createWasmEngine({ threads: 1 });
-const onednn = createOneDnnEngine({ threads: 1 });
-const reference = createReferenceEngine();
-const [owt, small] = [findNetwork("alexnet-owt"), findNetwork("alexnet-small")];
 const giga = { unit: "GFLOP/s", scale: 1e9 };
-const images = { unit: "images/s", scale: 1 };
+const gemm = (part: "forward" | "step") => layer("gemm", 2 * 2048 * 2048, 256, part);
+const conv2 = (part: "forward" | "step") => layer("conv2", 2 * 256 * 27 * 27 * 96 * 25, 8, part);
 
 const rows: readonly Row[] = [
-  { name: "gemm", ...giga, contenders: async () => [await product(wasm), peak(), await product(onednn)] },
+  { name: "gemm", ...giga, contenders: async () => [await gemm("forward"), peak()] },
+  { name: "conv2", ...giga, contenders: async () => [await conv2("forward"), peak()] },
   {
-    name: "conv2",
+    name: "conv2 with gradients",
     ...giga,
-    contenders: async () => [await convolution(wasm, "forward"), peak(), await convolution(onednn, "forward")],
-  },
-  {
-    name: "conv2-step",
-    ...giga,
-    contenders: async () => [await convolution(wasm, "backward"), peak(), await convolution(onednn, "backward")],
-  },
-  ...[32, 1].map((batchSize) => ({
-    name: `owt-${batchSize}`,
-    ...images,
-    contenders: async () => [
-      await inference(wasm, owt, batchSize),
-      await runtimeInference(owt, batchSize),
-      await inference(onednn, owt, batchSize),
-    ],
-  })),
-  {
-    name: "train-small",
-    ...images,
-    contenders: async () => [await training(wasm, small, 16), await training(onednn, small, 16)],
-  },
-  {
-    name: "train-small-1",
-    ...images,
-    contenders: async () => [await training(wasm, small, 1), await training(reference, small, 1)],
+    contenders: async () => [await conv2("step"), await conv2("forward"), peak()],
   },
 ];
 
@@ -246,19 +150,17 @@ async function measure(
   console.log(`${name}, ${unit}: ${own.toFixed(1)}; against ${others.slice(1).join(", ")}`);
 }
 
-console.log(`${wasm.description}; ${onednn.description}; median of ${flags.rounds} rounds`);
+console.log(`${wasm.description}; median of ${flags.rounds} rounds`);
 if (flags.threads === undefined) {
   for (const row of rows.filter(({ name }) => flags.only?.split(",").includes(name) ?? true)) {
     await measure(row, await row.contenders(), processorSeconds);
   }
 } else {
   const more = await createWasmEngine({ threads: Number(flags.threads) });
-  const pair = [await training(more, small, 16), { ...(await training(wasm, small, 16)), name: "one thread" }];
-  await measure(
-    { name: `train-small, ${flags.threads} threads`, ...images, contenders: async () => pair },
-    pair,
-    clockSeconds,
-  );
+  const small = findNetwork("alexnet-small");
+  const pair = [await training(more, small, 16, "more"), await training(wasm, small, 16, "one thread")];
+  const row = { name: `train-small, ${flags.threads} threads`, unit: "images/s", scale: 1 };
+  await measure({ ...row, contenders: async () => pair }, pair, clockSeconds);
   more.close();
 }
-for (const engine of [wasm, onednn, reference]) engine.close();
+wasm.close();

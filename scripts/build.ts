@@ -4,12 +4,14 @@
  * most of zod is never needed.
  */
 import { execFileSync } from "node:child_process";
-import { copyFileSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { rollup } from "rollup";
 import { dts } from "rollup-plugin-dts";
+import { builtNames } from "../src/exchange/webApp.ts";
+import { buildWebApp } from "./webApp.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const compiler = join(root, "node_modules/@typescript/native/bin/tsc");
@@ -66,8 +68,22 @@ async function bundle(): Promise<void> {
   copyFileSync(join(root, "node_modules/zod/LICENSE"), join(root, "dist/chunks/zod.LICENSE"));
 }
 
+/** Writes the browser app with its sample. Throws Error without Fashion-MNIST, from which the sample is made. */
+async function writeWebApp(): Promise<void> {
+  const { script, style, readSample } = await buildWebApp();
+  const sample = await readSample();
+  if (!sample) throw new Error("build: the browser app needs Fashion-MNIST for its sample; run npm run setup");
+  const folder = join(root, builtNames.folder);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, builtNames.script), script);
+  writeFileSync(join(folder, builtNames.style), style);
+  writeFileSync(join(folder, builtNames.sample), sample.bytes);
+  writeFileSync(join(folder, builtNames.licence), sample.licence);
+}
+
 rmSync(join(root, "dist"), { recursive: true, force: true });
 execFileSync(process.execPath, [compiler, "-p", join(root, "tsconfig.build.json")], { stdio: "inherit" });
 await bundle();
 for (const path of publicDeclarations()) await rollDeclarations(path);
+await writeWebApp();
 rmSync(declarations, { recursive: true });

@@ -3,7 +3,10 @@
 /** The bytes of a base64 text; empty if it is not base64. */
 export function decodeBase64(text: string): Uint8Array {
   try {
-    return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+    const binary = atob(text);
+    const bytes = new Uint8Array(binary.length);
+    for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+    return bytes;
   } catch {
     return new Uint8Array(0);
   }

@@ -102,6 +102,7 @@ const systemErrors: Readonly<Record<string, string>> = {
   EEXIST: "a file with this name exists; remove it, or choose another name",
   EACCES: "permission denied; change its permissions, or choose another path",
   EPERM: "permission denied; change its permissions, or choose another path",
+  EBUSY: "in use by another program; close that program, or choose another path",
   EROFS: "the file system is read-only; choose another path",
   ENOSPC: "no space left on the disk; free some, or choose another disk",
   EMFILE: "too many open files; raise the limit, as with ulimit -n 4096",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { win32 } from "node:path";
 import { test } from "node:test";
-import { fileNameOf, staysInside } from "./fileName.ts";
+import { createNameCheck, fileNameOf, staysInside, unstoredName } from "./fileName.ts";
 
 test("names become one component of a path", () => {
   const names = [
@@ -53,4 +53,58 @@ test("names in archives stay inside a folder, by the rules of Windows and of oth
   }
   // The oracle: joined to a folder, a refused name leads out of it on one of the systems.
   assert.equal(win32.join("C:\\cache", "d\\..\\..\\a"), "C:\\a");
+});
+
+test("Windows: a path that would become a device, a hidden stream or another name is refused, on other systems not", () => {
+  const refused: readonly (readonly [path: string, says: RegExp])[] = [
+    ["con/1.jpg", /"con" is a device/],
+    ["a/aux.jpg", /"aux.jpg" is a device/],
+    ["cats/tom:face.jpg", /"tom:face.jpg" has a character/],
+    ["what?/1.jpg", /"what\?" has a character/],
+    ["a/b\\c.jpg", /has a character/],
+    ["a/b\u0007.jpg", /has a character/],
+    ["cats./1.jpg", /"cats." ends in a dot or space/],
+    ["cats /1.jpg", /"cats " ends in a dot or space/],
+  ];
+  for (const [path, says] of refused) {
+    assert.match(createNameCheck("win32")(path) ?? "", says, path);
+    assert.equal(createNameCheck("linux")(path), undefined, path);
+    assert.equal(createNameCheck("darwin")(path), undefined, path);
+  }
+  for (const path of ["cats/1.jpg", "猫/é.png", ".a b/c", "console/lpt10.jpg"]) {
+    assert.equal(createNameCheck("win32")(path), undefined, path);
+  }
+});
+
+test("Windows and macOS: two folders whose names differ by case only are refused, on Linux not", () => {
+  for (const platform of ["win32", "darwin", "linux"] as const) {
+    const check = createNameCheck(platform);
+    assert.equal(check("train/Cat/1.jpg"), undefined);
+    assert.equal(check("train/Cat/2.jpg"), undefined);
+    const problem = check("train/cat/3.jpg");
+    if (platform === "linux") assert.equal(problem, undefined);
+    else assert.equal(problem, '"train/cat" and "train/Cat" are one name on this system');
+  }
+  const check = createNameCheck("darwin");
+  check("\u00e9/1.jpg");
+  assert.match(check("e\u0301/2.jpg") ?? "", /are one name/);
+});
+
+test("Windows: a run directory that would be a device or get another name", () => {
+  for (const path of ["runs/con", "C:\\runs\\nul.1", "runs\\exp1.", "D:/runs/a b ", "runs/a:b", "runs/what?/"]) {
+    assert.match(unstoredName(path, "win32") ?? "", /Windows/, path);
+    assert.equal(unstoredName(path, "linux"), undefined, path);
+  }
+  for (const path of [
+    "runs/a",
+    "C:\\runs\\a.b",
+    "C:\\",
+    ".",
+    "..",
+    "runs/..",
+    "\\\\?\\C:\\runs\\a",
+    "\\\\host\\share\\a",
+  ]) {
+    assert.equal(unstoredName(path, "win32"), undefined, path);
+  }
 });

@@ -29,7 +29,8 @@ export {
 export { drawFilters, type FilterSheet } from "./explain/filterFigure.ts";
 export { type MapOptions, type MapPoint, mapPictures, type PictureMap } from "./explain/map.ts";
 export type { MapMethod } from "./explain/mapMethods.ts";
-export { measureSaliency, type Saliency, type SaliencyOptions } from "./explain/saliency.ts";
+export type { Saliency } from "./explain/occlusion.ts";
+export { measureSaliency, type SaliencyOptions } from "./explain/saliency.ts";
 export { findSimilar, type Neighbour, type SimilarOptions, type SimilarPictures } from "./explain/similar.ts";
 export { type CaffeOptions, readCaffeFile } from "./formats/caffe/readCaffe.ts";
 export type { ImportedModel } from "./formats/importedModel.ts";
@@ -59,12 +60,11 @@ export {
   openClassifier,
 } from "./model/classifier.ts";
 export { type EnsembleEvaluation, type EnsembleRun, evaluateEnsemble } from "./model/evaluateEnsemble.ts";
+export type { FilePrediction, PredictFilesOptions } from "./model/filePrediction.ts";
 export { type LayerOutputs, openLayerOutputs } from "./model/layerOutputs.ts";
 export type { OpenOptions } from "./model/openModel.ts";
 export {
-  type FilePrediction,
   findPictures,
-  type PredictFilesOptions,
   predictFiles,
   type WrittenFeatures,
   writeFeatures,
@@ -78,6 +78,7 @@ export { type LayerSummary, type NetworkSummary, summarize } from "./network/sum
 export { drawNetwork } from "./report/figures/drawing.ts";
 export type { Theme } from "./report/theme.ts";
 export { type TrainOptions, type TrainResult, trainClassifier } from "./trainer/trainClassifier.ts";
+export { type FoldStatistics, type FoldsResult, type TrainFoldsOptions, trainFolds } from "./trainer/trainFolds.ts";
 export type { TrainObserver, TrainProgress } from "./trainer/trainObserver.ts";
 export type { Evaluation, Prediction } from "./training/evaluation/metrics.ts";
 export { findRecipe, type Recipe, recipes } from "./training/recipe.ts";

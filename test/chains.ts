@@ -15,6 +15,8 @@ export interface Chain {
   readonly inputGradient?: boolean;
   /** Operations that training leaves as they are. Default none. */
   readonly frozen?: readonly string[];
+  /** Default softmax with cross-entropy. */
+  readonly loss?: CompileRequest["loss"];
 }
 
 /** In which numbers, and by which algorithms, a chain is compiled. */
@@ -25,7 +27,7 @@ export async function compileTraining(
   settings: CompileSettings,
   chain: Chain,
 ): Promise<TrainingProgram> {
-  const { input, batchSize, inputGradient = true, frozen = [] } = chain;
+  const { input, batchSize, inputGradient = true, frozen = [], loss } = chain;
   return engine.compileTraining({
     ...settings,
     ops: opsOf(chain),
@@ -33,6 +35,7 @@ export async function compileTraining(
     batchSize,
     inputGradient,
     frozen,
+    loss,
   });
 }
 

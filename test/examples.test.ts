@@ -93,12 +93,19 @@ test("an ONNX model and a PyTorch state dict, with the same answer", async () =>
 test("CommonJS can require every entry point", async () => {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   const canRequire = major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19);
-  const names = ["findNetwork", "trainNetwork", "createOneDnnEngine", "createWasmEngine", "readModel"];
-  const entries = ["alexnet", "alexnet/core", "alexnet/onednn", "alexnet/wasm", "alexnet/formats"];
+  const names = [
+    "findNetwork",
+    "trainNetwork",
+    "readModelBytes",
+    "createOneDnnEngine",
+    "createWasmEngine",
+    "readModel",
+  ];
+  const entries = ["alexnet", "alexnet/core", "alexnet/browser", "alexnet/onednn", "alexnet/wasm", "alexnet/formats"];
   const program = entries.map((entry, i) => `console.log(typeof require("${entry}").${names[i]});`).join("\n");
   await writeFile(join(folder, "program.cjs"), program);
   const { exit, stdout, stderr } = await run([join(folder, "program.cjs")], { cwd: folder });
-  if (canRequire) assert.deepEqual([exit, stdout], [0, "function\n".repeat(5)], stderr);
+  if (canRequire) assert.deepEqual([exit, stdout], [0, "function\n".repeat(entries.length)], stderr);
   // The message of Node.js itself says what to do.
   else assert.match(stderr, /require\(\) of ES Module .* not supported[\s\S]*dynamic import\(\)/);
 });

@@ -104,9 +104,19 @@ describe("export --format huggingface", () => {
     assert.equal(model.preprocessing.fit.kind, "resize");
   });
 
+  it("writes the problem type of a multi-label network, and is read back with its thresholds' head", async () => {
+    await exported("labels", { fit: { kind: "resize" }, head: "sigmoid" });
+    const config = JSON.parse(await readFile(at("labels/config.json"), "utf8"));
+    assert.equal(config.problem_type, "multi_label_classification");
+    const card = await readFile(at("labels/README.md"), "utf8");
+    assert.match(card, /logits\.sigmoid\(\)/);
+    assert.match(card, /present from 0\.5/);
+    const { model } = await importModel(at("labels"), at("importedLabels"), {});
+    assert.equal(model.head, "sigmoid");
+  });
+
   it("refuses by name what the files cannot express, replaces nothing, and leaves nothing", async () => {
     await assert.rejects(exported("padded", { fit: { kind: "pad" } }), /huggingface: the fit "pad" leaves a border/);
-    await assert.rejects(exported("labels", { fit: { kind: "resize" }, head: "sigmoid" }), /the head is "sigmoid"/);
     const meanImage = Buffer.alloc(3 * SIDE * SIDE, 100).toString("base64");
     await assert.rejects(exported("means", { fit: { kind: "resize" }, meanImage }), /subtracts a mean image/);
     await mkdir(at("taken"));
@@ -122,7 +132,7 @@ describe("export --format huggingface", () => {
       /stopped/,
     );
     const left = await readdir(folder);
-    for (const name of ["padded", "labels", "means", "flag", "aborted"]) assert.ok(!left.includes(name), name);
+    for (const name of ["padded", "means", "flag", "aborted"]) assert.ok(!left.includes(name), name);
     assert.deepEqual(
       left.filter((name) => name.endsWith(".alexnet-tmp")),
       [],

@@ -1,7 +1,8 @@
 /**
- * The names of `alexnet/core`, `alexnet/onednn`, `alexnet/wasm` and `alexnet/formats` that `alexnet` does not export, in use. Types only. It does not compile if a name
+ * The names of `alexnet/core`, `alexnet/browser`, `alexnet/onednn`, `alexnet/wasm` and `alexnet/formats` that `alexnet` does not export, in use. Types only. It does not compile if a name
  * is renamed or removed, an option no longer takes a value, or a result has other fields.
  */
+import type * as browser from "../src/browser.ts";
 import type * as core from "../src/core.ts";
 import type * as formats from "../src/formats.ts";
 import type * as onednn from "../src/onednn.ts";
@@ -131,6 +132,12 @@ export type EntryValues = [
   Returns<typeof core.UnimplementedError, ErrorClass>,
   Returns<typeof onednn.createOneDnnEngine, (options?: onednn.OneDnnOptions) => onednn.Engine>,
   Returns<typeof wasm.createWasmEngine, (options?: wasm.WasmOptions) => Promise<wasm.Engine>>,
+  Returns<
+    typeof browser.createClassActivator,
+    (model: Pick<Model, "network" | "weights" | "exact">, engine: browser.Engine) => Promise<browser.ClassActivator>
+  >,
+  Returns<typeof browser.readModelBytes, (bytes: Uint8Array, name: string) => Promise<browser.NetworkModel>>,
+  Returns<typeof browser.writeModelBytes, (model: browser.NetworkModel) => Promise<Uint8Array>>,
   Returns<typeof formats.readModel, (path: string) => Promise<formats.NetworkModel>>,
   Returns<typeof formats.readPyTorchFile, (file: string | Uint8Array) => Promise<Tensors>>,
   Returns<
@@ -181,6 +188,11 @@ export type EntryOptions = [
 
 /** One entry per type: data. */
 export type EntryResults = [
+  Returns<browser.ClassActivation, { layer: string; height: number; width: number; values: Float32Array }>,
+  Returns<
+    browser.ClassActivator,
+    { layer: string; compute(maps: Float32Array, index: number): Promise<browser.ClassActivation>; close(): void }
+  >,
   Returns<core.AnyLayer, { name: string; kind: string }>,
   Returns<
     core.ClassFigures,

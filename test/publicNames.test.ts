@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import * as browser from "../src/browser.ts";
 import * as core from "../src/core.ts";
 import * as formats from "../src/formats.ts";
 import * as api from "../src/index.ts";
@@ -15,17 +16,17 @@ const values = (
   "adaptiveAveragePool2d averagePool2d conv2d drawActivations drawFilters drawNetwork dropout evaluateEnsemble exportModel " +
   "findLearningRate findNetwork findPictures findRecipe findSimilar flatten importModel linear localResponseNorm mapPictures " +
   "maxPool2d measureSaliency networks openClassifier openLayerOutputs parseNetwork predictFiles readCaffeFile readOnnxFile " +
-  "readImage readSweepPlan recipes relu runSweep sigmoid summarize tanh trainClassifier verifyModel withClasses withInput writeFeatures " +
+  "readImage readSweepPlan recipes relu runSweep sigmoid summarize tanh trainClassifier trainFolds verifyModel withClasses withInput writeFeatures " +
   "writeOnnx"
 ).split(" ");
 
 const types = (
   "ActivationOptions ActivationSheet CaffeOptions ClassScore Classifier DescribeOptions EnsembleEvaluation EnsembleRun " +
-  "EvaluateRunOptions Evaluation ExportOptions Exported FilePrediction FilterSheet HeadName Image ImageInput ImportOptions Imported ImportedModel " +
+  "EvaluateRunOptions Evaluation ExportOptions Exported FilePrediction FilterSheet FoldStatistics FoldsResult HeadName Image ImageInput ImportOptions Imported ImportedModel " +
   "LayerActivity LayerOutputs LayerSummary MapMethod MapOptions MapPoint Neighbour Network NetworkSummary OnnxFile OnnxOptions " +
   "OpenOptions PaperFigure PictureMap PredictFilesOptions PredictOptions Prediction Quantization QuantizationReport " +
   "QuantizeOptions RateFinderOptions RateFinding RawImage ReadParameter Recipe Saliency SaliencyOptions SimilarOptions SimilarPictures " +
-  "SweepOptions SweepPlan SweepResult Theme TrainObserver TrainOptions TrainProgress TrainResult TrialResult Verification " +
+  "SweepOptions SweepPlan SweepResult Theme TrainFoldsOptions TrainObserver TrainOptions TrainProgress TrainResult TrialResult Verification " +
   "VerifyOptions WrittenFeatures"
 ).split(" ");
 
@@ -45,6 +46,16 @@ const others = {
         "Parameter Pixels Precision PrecisionSupport PredictOptions Prediction Preprocessing Preprocessor Program RawImage " +
         "Recipe Split StepReading Tensor TrainNetworkOptions TrainProgress TrainableParameter TrainedNetwork TrainingProgram " +
         "Weights",
+    ),
+  },
+  browser: {
+    values: words(
+      "CheckpointError ClosedError ConfigError NativeError ShapeError UnimplementedError createClassActivator createWasmEngine " +
+        "readModelBytes writeModelBytes writeOnnx",
+    ),
+    types: words(
+      "ClassActivation ClassActivator Engine NetworkModel OnnxFile OnnxOptions Precision PrecisionSupport Quantization " +
+        "ReadParameter WasmOptions Weights",
     ),
   },
   onednn: {
@@ -93,7 +104,7 @@ function exportedTypes(entry: string): readonly string[] {
 }
 
 test("every entry point exports the values and types that are in use, and no others", () => {
-  const modules = { index: api, core, onednn, wasm, formats };
+  const modules = { index: api, core, browser, onednn, wasm, formats };
   for (const [entry, expected] of Object.entries({ index: { values, types }, ...others })) {
     const exported = Object.keys(modules[entry as keyof typeof modules]);
     assert.deepEqual(exported.sort(), [...expected.values].sort(), `${entry}: ${remedy}`);

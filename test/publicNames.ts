@@ -102,6 +102,7 @@ export type Values = [
   >,
   Returns<typeof api.tanh, LayerMaker<object, "tanh">>,
   Returns<typeof api.trainClassifier, (options?: api.TrainOptions) => Promise<api.TrainResult>>,
+  Returns<typeof api.trainFolds, (options: api.TrainFoldsOptions) => Promise<api.FoldsResult>>,
   Returns<typeof api.UnsupportedError, ErrorClass<api.AlexNetError>>,
   Returns<
     typeof api.verifyModel,

@@ -27,6 +27,7 @@ import type {
   SimilarOptions,
   SweepOptions,
   SweepPlan,
+  TrainFoldsOptions,
   TrainObserver,
   TrainOptions,
   VerifyOptions,
@@ -152,6 +153,19 @@ export type Options = [
       signal?: AbortSignal;
       observer?: TrainObserver;
       command?: string;
+    }
+  >,
+  Accepts<
+    TrainFoldsOptions,
+    RunSettings & {
+      folds?: number;
+      run?: string;
+      resume?: boolean;
+      maxMinutes?: number;
+      signal?: AbortSignal;
+      observer?: TrainObserver;
+      command?: string;
+      onFold?: (fold: number, of: number) => void;
     }
   >,
   Accepts<

@@ -13,6 +13,8 @@ import type {
   Exported,
   FilePrediction,
   FilterSheet,
+  FoldStatistics,
+  FoldsResult,
   Image,
   ImageInput,
   Imported,
@@ -184,6 +186,17 @@ export type Results = [
       last: LogEntry | undefined;
       evaluation: Evaluation | undefined;
       device: string;
+    }
+  >,
+  Returns<FoldStatistics, { mean: number; deviation: number }>,
+  Returns<
+    FoldsResult,
+    {
+      run: string;
+      end: "finished" | "interrupt" | "time" | "already finished";
+      folds: readonly TrainResult[];
+      figures?: Record<string, { mean: number; deviation: number }>;
+      table?: string;
     }
   >,
   Returns<

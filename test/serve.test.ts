@@ -216,7 +216,12 @@ test("GET /models/M is what summary says, GET / a page without scripts of others
   assert.deepEqual(described.classNames, classNames);
   const page = await ask(server.url, "/");
   assert.match(String(page.headers["content-security-policy"]), /default-src 'none'.*script-src 'sha256-[^']+'/);
-  assert.match(page.body.toString(), /<option value="colour">colour<\/option>/);
+  assert.equal(page.headers["cross-origin-opener-policy"], "same-origin");
+  assert.equal(page.headers["cross-origin-embedder-policy"], "require-corp");
+  assert.match(page.body.toString(), /"models":\[\{"name":"colour","isServed":true\}/);
+  const refused = await ask(server.url, "/models/colour/weights");
+  assert.equal(refused.status, 403);
+  assert.match(refused.body.toString(), /--share-weights/);
   const figures = (await ask(server.url, "/metrics")).body.toString();
   assert.match(figures, /^alexnet_images_total\{model="colour"\} [1-9]/m);
   assert.match(figures, /^alexnet_queue_images\{model="colour"\} 0$/m);

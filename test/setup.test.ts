@@ -20,7 +20,17 @@ interface Offer {
 }
 
 interface SystemPackages {
+  describe(
+    here: { oneDnn?: { path: string; version: string }; unsupported: []; data?: string },
+    env: object,
+    reason?: string,
+  ): string;
   bestOffer(offered: readonly Offer[]): Offer | undefined;
+}
+
+interface NpmPackages {
+  npmCommand(env: NodeJS.ProcessEnv, platform: string, node: string): readonly string[];
+  linkCommand(root: string, platform: string): void;
 }
 
 interface Apt {
@@ -30,6 +40,7 @@ interface Apt {
 const scripts = pathToFileURL(join(root, "scripts/setup/")).href;
 const oneDnn: OneDnnSearch = await import(`${scripts}oneDnn.mjs`);
 const apt: Apt = await import(`${scripts}apt.mjs`);
+const npm: NpmPackages = await import(`${scripts}npmPackages.mjs`);
 const system: SystemPackages = await import(`${scripts}systemPackages.mjs`);
 
 let checkout: string;
@@ -96,6 +107,36 @@ test("apt: the version on offer, of a known, an installed-only and an unknown pa
   assert.equal(apt.candidateVersion(policy("2.6.3-1")), "2.6.3-1");
   assert.equal(apt.candidateVersion(policy("(none)")), undefined);
   assert.equal(apt.candidateVersion(""), undefined);
+});
+
+test("without oneDNN, the set-up says why, what computes instead, and how to get it", () => {
+  const data = "/usr/share/datasets/fashion-mnist";
+  const text = system.describe({ unsupported: [], data }, {}, "apt offers none.");
+  assert.match(
+    text,
+    /^oneDNN 2\.6 or later of 2\.x, or 3\.x is missing: apt offers none\.\nalexnet computes in WebAssembly instead/,
+  );
+  assert.match(text, /For oneDNN, use Debian 12 or 13, .*\n.*; Fashion-MNIST is in \/usr\/share/);
+  const oneDnnHere = { unsupported: [] as [], data, oneDnn: { version: "2.6", path: "/usr/lib/libdnnl.so.2.6" } };
+  assert.equal(system.describe(oneDnnHere, {}), `oneDNN 2.6 is /usr/lib/libdnnl.so.2.6; Fashion-MNIST is in ${data}`);
+});
+
+test("Windows: npm is started without its batch file, and the command is a batch file instead of a link", async () => {
+  const node = "C:\\Program Files\\nodejs\\node.exe";
+  const cli = "C:\\Program Files\\nodejs\\node_modules\\npm\\bin\\npm-cli.js";
+  assert.deepEqual(npm.npmCommand({}, "win32", node), [node, cli]);
+  assert.deepEqual(npm.npmCommand({ npm_execpath: cli }, "win32", node), [node, cli]);
+  assert.deepEqual(npm.npmCommand({ npm_execpath: "/usr/lib/npm-cli.js" }, "linux", "/usr/bin/node"), [
+    "/usr/bin/node",
+    "/usr/lib/npm-cli.js",
+  ]);
+  assert.deepEqual(npm.npmCommand({ npm_execpath: "/usr/bin/pnpm.cjs" }, "linux", "/usr/bin/node"), ["npm"]);
+  const folder = await mkdtemp(join(checkout, "windows-"));
+  npm.linkCommand(folder, "win32");
+  npm.linkCommand(folder, "win32");
+  assert.deepEqual(await readdir(join(folder, "node_modules/.bin")), ["alexnet.cmd"]);
+  const batch = await readFile(join(folder, "node_modules/.bin/alexnet.cmd"), "utf8");
+  assert.equal(batch, '@node "%~dp0..\\..\\bin\\alexnet.js" %*\r\n');
 });
 
 test("--check says what is missing and does nothing", async () => {

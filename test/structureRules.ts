@@ -39,7 +39,7 @@ const narrower: Readonly<Record<string, readonly string[]>> = {
 
 const concreteEngines = ["engine/reference", "engine/onednn", "engine/wasm"];
 /** Files outside its own folder that may name a concrete engine. */
-const compositionRoots = /^src\/(engine\/select\/.*|cli\/.*|[^/]+\.ts)$/;
+const compositionRoots = /^src\/(engine\/select\/.*|cli\/.*|web\/.*|[^/]+\.ts)$/;
 
 /** Files and folders that may use each package: everything else runs without it. */
 export const packageUsers: Readonly<Record<string, readonly string[]>> = {
@@ -94,7 +94,14 @@ export function companyProblems(files: readonly SourceFile[]): readonly string[]
 }
 
 /** Files directly in src/ that re-export the public API: one per entry of `exports` in package.json. */
-export const entryPoints: readonly string[] = ["index.ts", "core.ts", "onednn.ts", "wasm.ts", "formats.ts"];
+export const entryPoints: readonly string[] = [
+  "index.ts",
+  "core.ts",
+  "browser.ts",
+  "onednn.ts",
+  "wasm.ts",
+  "formats.ts",
+];
 
 function partOf(path: string): string {
   const inside = path.replace(/^src\//, "");

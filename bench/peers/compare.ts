@@ -76,6 +76,7 @@ export async function compare(comparison: Comparison, say: (line: string) => voi
     return runners.map(({ variant, worker, rounds }) => ({
       precision: variant.precision,
       variant: variant.name,
+      isPeer: variant.isPeer,
       description: worker.description,
       rounds,
       firstStepSeconds: worker.firstStepSeconds,
@@ -132,9 +133,11 @@ async function start(
   }
 }
 
-/** Returns the number of steps per round. */
+/** Returns the number of steps per round. A step that fills a round needs no more warm-up. */
 async function warmUp(worker: Worker): Promise<number> {
-  const { seconds } = await worker.run(WARM_UP_STEPS);
+  const [first = 0] = (await worker.run(1)).seconds;
+  if (first > ROUND_SECONDS) return 1;
+  const { seconds } = await worker.run(WARM_UP_STEPS - 1);
   return stepsFor(ROUND_SECONDS, Math.min(...seconds));
 }
 

@@ -1,22 +1,29 @@
-/** Worker that computes with ONNX Runtime, for inference in f32 or int8. The last argument but one is the location of its package. */
-import { createWriteStream } from "node:fs";
+/**
+ * Worker that computes with ONNX Runtime, for inference in f32 or int8: natively or in WebAssembly. The last argument but one is the location of its
+ * package.
+ */
+import { createWriteStream, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { pathToFileURL } from "node:url";
 import { createOneDnnEngine } from "../../src/engine/onednn/onednn.ts";
 import { ConfigError } from "../../src/errors.ts";
 import { writeOnnx } from "../../src/formats/onnx/writeOnnx.ts";
 import { isStochastic } from "../../src/network/network.ts";
 import { sizeOf } from "../../src/shape.ts";
 import { calibrateWorkload } from "./int8.ts";
-import { CHECKED_IMAGES, type Computation, serve, type WorkerRequest } from "./protocol.ts";
+import { CHECKED_IMAGES, type Computation, serve, type WorkerRequest, workerSetting } from "./protocol.ts";
 import { type Chain, readChain, readFreshImages, readImages, readParameters } from "./workload.ts";
 
-/** Types of the used part of onnxruntime-node, which is not a dependency of this project. */
+/** Types of the used part of onnxruntime-node, which is not a dependency of this project, and of onnxruntime-web. */
 interface OnnxRuntime {
-  readonly InferenceSession: { create(path: string, options: object): Promise<Session> };
+  readonly InferenceSession: { create(model: string | Uint8Array, options: object): Promise<Session> };
   readonly Tensor: new (type: "float32", data: Float32Array, dims: readonly number[]) => object;
-  readonly env: { readonly versions: { readonly node?: string } };
+  readonly env: {
+    readonly versions: { readonly node?: string; readonly web?: string };
+    readonly wasm: { wasmPaths?: string; numThreads?: number };
+  };
 }
 
 interface Session {
@@ -42,13 +49,19 @@ async function writeModel(path: string, { folder, batchSize, precision }: Worker
 }
 
 async function compute(request: WorkerRequest): Promise<Computation> {
-  const { folder, batchSize, threads, precision } = request;
-  const runtime: OnnxRuntime = createRequire(join(process.argv.at(-2) ?? "", "from"))("onnxruntime-node");
+  const { folder, batchSize, mode, threads, precision } = request;
+  if (mode === "train") throw new ConfigError("its packages for Node.js cannot train");
+  const runtime: OnnxRuntime = createRequire(import.meta.url)(workerSetting());
+  const isWeb = runtime.env.versions.web !== undefined;
+  if (isWeb) {
+    runtime.env.wasm.wasmPaths = `${pathToFileURL(dirname(workerSetting())).href}/`;
+    runtime.env.wasm.numThreads = threads;
+  }
   const chain = readChain(folder);
   const { inputShape, classes } = chain;
   const path = join(folder, `model-${precision}.onnx`);
   await writeModel(path, request, chain);
-  const session = await runtime.InferenceSession.create(path, {
+  const session = await runtime.InferenceSession.create(isWeb ? readFileSync(path) : path, {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     executionMode: "sequential",
@@ -59,7 +72,7 @@ async function compute(request: WorkerRequest): Promise<Computation> {
   const images = new runtime.Tensor("float32", pixels, [batchSize, ...inputShape]);
   const run = async () => (await session.run({ images }))["logits"]?.data ?? new Float32Array();
   return {
-    description: `ONNX Runtime ${runtime.env.versions.node}`,
+    description: `ONNX Runtime ${runtime.env.versions.web ?? runtime.env.versions.node}`,
     async step() {
       await run();
     },

@@ -1,6 +1,10 @@
-/** Worker that computes with this project: a step is the training loop's work on a batch in the program's input. */
+/**
+ * Worker that computes with an engine of this project: a step is the training loop's work on a batch in the program's input. The last argument but
+ * one is an `OwnSetting` as JSON.
+ */
 import type { Program, TrainingProgram } from "../../src/engine/engine.ts";
-import { createOneDnnEngine } from "../../src/engine/onednn/onednn.ts";
+import type { EngineName } from "../../src/engine/select/engineNames.ts";
+import { selectEngine } from "../../src/engine/select/selectEngine.ts";
 import { oneHotTargets } from "../../src/training/objective/targets.ts";
 import { createOptimizer } from "../../src/training/optimizers/optimizer.ts";
 import type { Sgd } from "../../src/training/optimizers/sgd.ts";
@@ -9,12 +13,18 @@ import {
   CHECKED_IMAGES,
   type Checked,
   type Computation,
-  gradientSample,
   serve,
   type WorkerRequest,
+  workerSetting,
 } from "./protocol.ts";
-import { CHECK_DRAWS, checkTargets } from "./reference.ts";
+import { CHECK_DRAWS, checkTargets, gradientSamples } from "./reference.ts";
 import { type Chain, loadParameters, readChain, readFreshImages, readImages } from "./workload.ts";
+
+/** An engine, and whether it uses direct convolution only. */
+export interface OwnSetting {
+  readonly engine: EngineName;
+  readonly exact: boolean;
+}
 
 const SGD: Sgd = { kind: "sgd", form: "pytorch", momentum: 0.9, weightDecay: 5e-4 };
 /** Low, so that the loss stays finite for hundreds of steps on random labels. */
@@ -22,12 +32,13 @@ const LEARNING_RATE = 1e-3;
 
 async function compute({ folder, mode, threads, batchSize, precision }: WorkerRequest): Promise<Computation> {
   const chain = readChain(folder);
-  const engine = createOneDnnEngine({ threads });
-  const request = { ops: chain.ops, inputShape: chain.inputShape, batchSize };
+  const setting: OwnSetting = JSON.parse(workerSetting());
+  const { engine } = await selectEngine(setting.engine, threads);
+  const request = { ops: chain.ops, inputShape: chain.inputShape, batchSize, exact: setting.exact };
   const quantization = precision === "int8" ? await calibrateWorkload(folder, chain, engine) : undefined;
   const { program, step, gradients } =
     mode === "train" && precision !== "int8"
-      ? training(await engine.compileTraining({ ...request, precision }), chain)
+      ? training(await engine.compileTraining({ ...request, precision, inputGradient: chain.inputGradient }), chain)
       : inference(await engine.compile({ ...request, precision, ...(quantization && { quantization }) }));
   await loadParameters(program, folder, chain);
   readImages(folder, program.input);
@@ -73,9 +84,7 @@ function training(program: TrainingProgram, { classes }: Chain): Steps {
       const few = new Float32Array(targets.length);
       few.set(checkTargets(CHECKED_IMAGES, classes).map((target) => target * scale));
       await program.forwardBackward(program.input, few, batchSize, CHECK_DRAWS);
-      const samples: Record<string, readonly number[]> = {};
-      for (const { name, gradient } of program.parameters) samples[name] = gradientSample(await program.read(gradient));
-      return samples;
+      return gradientSamples(program);
     },
   };
 }

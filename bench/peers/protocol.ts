@@ -27,7 +27,7 @@ export interface Timing {
 
 /**
  * Numbers by name, computed from the workload's own parameters and images that no timed step has seen: `logits` of the first images, and after
- * training a sample of each parameter's gradient (`gradientSample`).
+ * training a sample of each parameter's gradient (`gradientSample`), and of the images' gradient as `images` where the workload has it.
  */
 export type Checked = Readonly<Record<string, readonly number[]>>;
 
@@ -45,6 +45,11 @@ export function gradientSample(gradient: Float32Array): readonly number[] {
   const step = Math.max(1, Math.floor(gradient.length / SAMPLES));
   const sample = Array.from(gradient.filter((_, i) => i % step === 0 && i / step < SAMPLES));
   return [...sample, Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0))];
+}
+
+/** The worker's argument before the request: its own settings. */
+export function workerSetting(): string {
+  return process.argv.at(-2) ?? "";
 }
 
 /** Command handlers of a TypeScript worker. */

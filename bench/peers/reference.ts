@@ -1,5 +1,5 @@
 /** Direct convolution in f64: what every variant's numbers are compared with. */
-import type { AnyOp, CompileRequest, DropoutDraws, Program } from "../../src/engine/engine.ts";
+import type { AnyOp, CompileRequest, DropoutDraws, Program, TrainingProgram } from "../../src/engine/engine.ts";
 import { createReferenceEngine } from "../../src/engine/reference/reference.ts";
 import { oneHotTargets } from "../../src/training/objective/targets.ts";
 import { CHECKED_IMAGES, type Checked, gradientSample, type Mode } from "./protocol.ts";
@@ -31,12 +31,24 @@ async function checkedLogits(folder: string, chain: Chain): Promise<readonly num
 }
 
 async function checkedGradients(folder: string, chain: Chain): Promise<Checked> {
-  const program = await createReferenceEngine().compileTraining(requestOf(chain));
+  const { inputGradient } = chain;
+  const program = await createReferenceEngine().compileTraining({ ...requestOf(chain), inputGradient });
   const images = await load(program, folder, chain);
   await program.forwardBackward(images, checkTargets(CHECKED_IMAGES, chain.classes), CHECKED_IMAGES, CHECK_DRAWS);
+  return gradientSamples(program);
+}
+
+/** Samples of all gradients of a step of `CHECKED_IMAGES` images: each parameter's, and that of the images if it was requested. */
+export async function gradientSamples(program: TrainingProgram): Promise<Checked> {
   const samples: Record<string, readonly number[]> = {};
   for (const { name, gradient } of program.parameters) samples[name] = gradientSample(await program.read(gradient));
-  return samples;
+  if (!program.inputGradient) return samples;
+  // A larger batch has other images after the checked ones, which have no targets.
+  const images = (await program.read(program.inputGradient)).slice(
+    0,
+    CHECKED_IMAGES * (program.input.length / program.batchSize),
+  );
+  return { ...samples, images: gradientSample(images) };
 }
 
 /** Targets of the images 0, 1, …, of class i mod `classes`. */

@@ -6,6 +6,7 @@ import type { Checked, Timing } from "./protocol.ts";
 export interface Measured {
   readonly precision: string;
   readonly variant: string;
+  readonly isPeer: boolean;
   readonly description: string;
   /** For each round, the seconds of each step, and CPU time. */
   readonly rounds: readonly Timing[];
@@ -60,6 +61,6 @@ export function largestDifference(actual: Checked, expected: Checked): readonly 
 /** The largest difference between two lists, relative to the largest magnitude of the second. */
 export function relativeDifference(actual: readonly number[], expected: readonly number[]): number {
   if (actual.length !== expected.length || actual.length === 0) return Number.POSITIVE_INFINITY;
-  const magnitude = Math.max(...expected.map(Math.abs));
-  return Math.max(...actual.map((value, i) => Math.abs(value - (expected[i] ?? Number.NaN)))) / magnitude;
+  const largest = (values: readonly number[]) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return largest(actual.map((value, i) => value - (expected[i] ?? Number.NaN))) / largest(expected);
 }

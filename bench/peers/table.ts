@@ -13,11 +13,14 @@ function formatRange({ min, max }: Spread, digits: (value: number) => string): s
 
 const ratio = (value: number) => value.toFixed(2);
 
-/** Rates of every variant, then ours relative to the best peer at each precision. */
+/**
+ * Rates of every variant with ours relative to it (for CPU time the inverse, so that more is faster), then ours relative to the best peer at each
+ * precision.
+ */
 export function formatComparison(comparison: Comparison, measured: readonly Measured[]): string {
   const { network, mode, batchSize, threads, rounds } = comparison;
   const precisions = [...new Set(measured.map(({ precision }) => precision))];
-  const title = `${network.name}, ${mode === "train" ? "training" : "inference"}, batch ${batchSize}, ${threads} threads, ${rounds} rounds`;
+  const title = `${network.name}, ${mode === "train" ? "training" : "inference"}, batch ${batchSize}, ${threads} threads, ${rounds} rounds\n×: ours relative to the variant, in speed, in speed by CPU time, in peak memory`;
   const tables = precisions.map((precision) => {
     const of = measured.filter((one) => one.precision === precision);
     return `${precision}\n${formatRates(of, batchSize)}\n${formatVerdict(`${precision}:`, of, batchSize)}`;
@@ -38,11 +41,13 @@ function formatRates(measured: readonly Measured[], batchSize: number): string {
       formatRange(range, formatMagnitude),
       one === first ? "" : ratio(speedup(ours, rates).median),
       `${formatMagnitude(1000 * cpuSecondsOf(one))} ms`,
+      first && one !== first ? ratio(cpuSecondsOf(one) / cpuSecondsOf(first)) : "",
       formatDuration(one.firstStepSeconds),
       one.peakBytes === undefined ? "–" : formatBytes(one.peakBytes),
+      one !== first && first?.peakBytes && one.peakBytes ? ratio(first.peakBytes / one.peakBytes) : "",
     ];
   });
-  const columns = ["variant", "images/s", "rounds", "ours ÷ this", "CPU/step", "1st step", "peak"].map(
+  const columns = ["variant", "images/s", "rounds", "×", "CPU/step", "×", "1st step", "peak", "×"].map(
     (heading, i) => ({
       heading,
       align: i === 0 ? ("left" as const) : ("right" as const),
@@ -55,13 +60,14 @@ function formatRates(measured: readonly Measured[], batchSize: number): string {
 function formatVerdict(label: string, measured: readonly Measured[], batchSize: number): string {
   const isOurs = (one: Measured) => one.variant === measured[0]?.variant;
   const ours = fastest(measured.filter(isOurs), batchSize);
-  const peer = fastest(
-    measured.filter((one) => !isOurs(one)),
-    batchSize,
-  );
+  const others = measured.filter((one) => !isOurs(one));
+  // Without a peer, another engine of this project.
+  const peers = others.filter(({ isPeer }) => isPeer);
+  const peer = fastest(peers.length > 0 ? peers : others, batchSize);
   if (!ours || !peer) return `${label} no peer`;
   const speed = speedup(ratesOf(ours, batchSize), ratesOf(peer, batchSize));
   const memory =
     ours.peakBytes && peer.peakBytes ? `, ${ratio(ours.peakBytes / peer.peakBytes)} × its peak memory` : "";
-  return `${label} ${ratio(speed.median)} × ${peer.variant} ${peer.precision} (rounds ${formatRange(speed, ratio)})${memory}`;
+  const cpu = ratio(cpuSecondsOf(peer) / cpuSecondsOf(ours));
+  return `${label} ${ratio(speed.median)} × ${peer.variant} ${peer.precision} (rounds ${formatRange(speed, ratio)}), ${cpu} × by CPU time${memory}`;
 }

@@ -78,12 +78,14 @@ class Workload:
 class Training(Workload):
     def __init__(self, request):
         super().__init__(request)
+        self.images.requires_grad_(self.chain["inputGradient"])
         options = {"fused": True} if request["fused"] else {}
         self.optimizer = torch.optim.SGD(self.model.parameters(), LEARNING_RATE, momentum=0.9, weight_decay=5e-4, **options)
 
     def step(self):
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
+        self.images.grad = None
         with self.autocast():
             loss = nn.functional.cross_entropy(self.model(self.images), self.labels)
         loss.backward()
@@ -96,8 +98,9 @@ class Training(Workload):
         self.load()
         self.model.eval()
         self.optimizer.zero_grad(set_to_none=True)
-        images = self.images.clone(memory_format=torch.preserve_format)
+        images = self.images.detach().clone(memory_format=torch.preserve_format)
         images[:CHECKED_IMAGES] = self.fresh
+        images.requires_grad_(self.chain["inputGradient"])
         with self.autocast():
             logits = self.model(images)[:CHECKED_IMAGES]
             loss = nn.functional.cross_entropy(logits, self.labels[:CHECKED_IMAGES])
@@ -106,6 +109,8 @@ class Training(Workload):
         parameters = (op for op in self.chain["ops"] for op in op["parameters"])
         for parameter, values in zip(parameters, self.model.parameters()):
             checked[parameter["name"]] = sample(values.grad.float().flatten())
+        if self.chain["inputGradient"]:
+            checked["images"] = sample(images.grad[:CHECKED_IMAGES].float().flatten())
         return checked
 
 

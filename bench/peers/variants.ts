@@ -1,11 +1,9 @@
 /** Participants of a comparison: this project, and its peers, untuned and tuned. */
-import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync } from "node:fs";
+import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { InferencePrecision, Precision } from "../../src/engine/engine.ts";
-import { AlexNetError } from "../../src/errors.ts";
-import { cacheFolder } from "./debianRoot.ts";
+import type { OwnSetting } from "./ownWorker.ts";
 import type { Mode, WorkerRequest } from "./protocol.ts";
 import type { Environment, Torch } from "./python.ts";
 
@@ -13,6 +11,8 @@ import type { Environment, Torch } from "./python.ts";
 export interface Variant {
   readonly name: string;
   readonly precision: InferencePrecision;
+  /** False for engines of this project. */
+  readonly isPeer: boolean;
   /** Dropout in the step that is checked: with the masks that our engines draw, or none. */
   readonly dropout: "our masks" | "none";
   /** What starts its worker. */
@@ -23,15 +23,19 @@ function script(name: string): string {
   return fileURLToPath(new URL(name, import.meta.url));
 }
 
-const node = [process.execPath, "--import", "tsx"];
+/** Runs a worker of this folder with its own setting. */
+export function nodeCommand(worker: string, setting: string, request: WorkerRequest): readonly string[] {
+  return [process.execPath, "--import", "tsx", script(worker), setting, JSON.stringify(request)];
+}
 
-/** This project. */
-export function ownVariant(precision: InferencePrecision): Variant {
+/** An engine of this project. */
+export function ownVariant(name: string, precision: InferencePrecision, setting: OwnSetting): Variant {
   return {
-    name: "alexnet",
+    name,
     precision,
+    isPeer: false,
     dropout: "our masks",
-    command: (request) => [...node, script("ownWorker.ts"), JSON.stringify(request)],
+    command: (request) => nodeCommand("ownWorker.ts", JSON.stringify(setting), request),
   };
 }
 
@@ -74,6 +78,7 @@ export function torchVariants(torch: Torch, mode: Mode, precision: Precision): r
   return torchUses(mode, torch).map((use) => ({
     name: use.name,
     precision,
+    isPeer: true,
     dropout: "none",
     command({ folder, ...request }) {
       copyFileSync(script("torch_worker.py"), join(folder, "torch_worker.py"));
@@ -82,30 +87,4 @@ export function torchVariants(torch: Torch, mode: Mode, precision: Precision): r
       return [...torch.command(folder, use.environment), join(inside, "torch_worker.py"), config];
     },
   }));
-}
-
-const ONNX_RUNTIME = "1.30.0";
-
-/**
- * ONNX Runtime for inference in f32, installed from npm to the cache folder. The package contains its CPU library; its install script, which would
- * download others, is not run.
- *
- * Throws AlexNetError if it cannot be installed.
- */
-export function onnxRuntimeVariants(
-  precisions: readonly InferencePrecision[],
-  say: (line: string) => void,
-): readonly Variant[] {
-  const supported = precisions.filter((precision) => precision !== "bf16");
-  if (supported.length === 0) return [];
-  const prefix = join(cacheFolder(), `onnxruntime-${ONNX_RUNTIME}`);
-  if (!existsSync(join(prefix, "node_modules", "onnxruntime-node"))) {
-    say(`installing onnxruntime-node ${ONNX_RUNTIME} in ${prefix}`);
-    mkdirSync(prefix, { recursive: true });
-    const install = ["install", "--ignore-scripts", "--no-save", "--no-audit", "--no-fund", "--prefix", prefix];
-    const { status, stderr } = spawnSync("npm", [...install, `onnxruntime-node@${ONNX_RUNTIME}`], { encoding: "utf8" });
-    if (status !== 0) throw new AlexNetError(`onnxruntime-node: npm failed with exit code ${status}: ${stderr.trim()}`);
-  }
-  const command = (request: WorkerRequest) => [...node, script("onnxWorker.ts"), prefix, JSON.stringify(request)];
-  return supported.map((precision) => ({ name: "ONNX Runtime", precision, dropout: "none", command }));
 }

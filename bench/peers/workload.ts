@@ -8,6 +8,7 @@ import { type Initializer, initialValues } from "../../src/network/initialize.ts
 import { classesOf, type Network, operations } from "../../src/network/network.ts";
 import { fillGaussian, randomStream } from "../../src/random.ts";
 import { type Shape, sizeOf } from "../../src/shape.ts";
+import { isLayerNetwork } from "./layerNetworks.ts";
 import { CHECKED_IMAGES } from "./protocol.ts";
 
 /** The network and its chain of operations, in `network.json`. Labels are i mod `classes`. */
@@ -15,6 +16,8 @@ export interface Chain {
   readonly network: Network;
   readonly inputShape: Shape;
   readonly classes: number;
+  /** Training computes the gradient of the images too. */
+  readonly inputGradient: boolean;
   readonly ops: readonly AnyOp[];
 }
 
@@ -30,7 +33,13 @@ const INITIALIZER: Initializer = { weight: { kind: "pytorch" }, bias: "pytorch",
 /** Writes the files of a workload to a folder. */
 export async function writeWorkload(folder: string, network: Network, batchSize: number): Promise<void> {
   const { input } = network;
-  const chain: Chain = { network, inputShape: input, classes: classesOf(network), ops: operations(network) };
+  const chain: Chain = {
+    network,
+    inputShape: input,
+    classes: classesOf(network),
+    inputGradient: isLayerNetwork(network),
+    ops: operations(network),
+  };
   await writeFile(join(folder, CHAIN_FILE), JSON.stringify(chain));
   const writeImages = async (file: string, count: number) => {
     const images = new Float32Array(count * sizeOf(network.input));

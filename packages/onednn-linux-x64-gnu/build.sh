@@ -30,7 +30,9 @@ downloadSource() {
   local options=(-o "Dir::State=$work/apt/state" -o "Dir::Cache=$work/apt/cache" -o "Dir::Etc::sourcelist=$work/apt/sources.list"
     -o Dir::Etc::sourceparts=/dev/null -o APT::Sandbox::User=root)
   apt-get "${options[@]}" -q update
-  (cd "$work" && apt-get "${options[@]}" -q source --download-only onednn)
+  (cd "$work" && apt-get "${options[@]}" -q source --download-only onednn) && return
+  echo "build.sh: $mirror has no source of onednn; get onednn_$version.orig.tar.gz from snapshot.debian.org, and pass it with --source" >&2
+  exit 1
 }
 
 if [ "${1:-}" = --source ]; then

@@ -23,7 +23,7 @@ export function npmTool(name: string, version: string): string {
 }
 
 function install(wanted: string, folder: string): void {
-  console.log(`installing ${wanted} in ${folder}`);
+  console.error(`installing ${wanted} in ${folder}`);
   const partial = `${folder}.${process.pid}`;
   mkdirSync(partial, { recursive: true });
   writeFileSync(join(partial, "package.json"), '{ "private": true }\n');

@@ -105,6 +105,7 @@ async function installAndRun(manager: Manager, tarball: string, folder: string):
   const training = ["--engine", "reference", "--network", "tiny.json", "--data-dir", "data", "--epochs", "1"];
   command("train", ...training, "--run", "run");
   command("predict", "run", "image.png", "--engine", "reference");
+  command("web", "--run", "run", "--output", "site");
   run(node, ["--input-type=module", "--eval", importAll()], folder);
   const nodeVersion = run(node, ["--version"], folder).trim();
   const seconds = Math.round((performance.now() - began) / 1000);

@@ -15,13 +15,12 @@ const OWN_BUILD =
   `build oneDNN ${SUPPORTED_VERSIONS} (https://github.com/uxlfoundation/oneDNN, tag v2.7.5) and set ALEXNET_ONEDNN to the path ` +
   "of its libdnnl.so.2";
 
-/** Throws if a missing library cannot be installed. */
+/** A library that cannot be installed is reported, not an error: alexnet then computes in WebAssembly. */
 export function systemPackages(root, env) {
   const here = look(env);
   if (!(here.oneDnn && here.data) && hasApt()) return byApt(here, root, env);
   if (!here.oneDnn && hasBrew()) return byBrew(env);
-  if (!here.oneDnn) throw unsupportedSystem(here, "this system has neither apt nor brew to install it by");
-  return { present: describe(here, env) };
+  return { present: describe(here, env, "this system has neither apt nor brew to install it by") };
 }
 
 function look(env) {
@@ -33,9 +32,13 @@ function look(env) {
   };
 }
 
-function describe({ oneDnn, data }, env) {
-  const place = data ? `is in ${data}` : `is downloaded (30 MB) to ${fashionMnistCache(env)} when first used`;
-  return `oneDNN ${oneDnn.version} is ${oneDnn.path}; Fashion-MNIST ${place}`;
+/** State of both. `reason` says why oneDNN is missing, if it is. */
+export function describe(here, env, reason) {
+  const place = here.data ? `is in ${here.data}` : `is downloaded (30 MB) to ${fashionMnistCache(env)} when first used`;
+  const library = here.oneDnn
+    ? `oneDNN ${here.oneDnn.version} is ${here.oneDnn.path}`
+    : unsupportedSystem(here, reason);
+  return `${library}; Fashion-MNIST ${place}`;
 }
 
 function byApt(here, root, env) {
@@ -44,31 +47,37 @@ function byApt(here, root, env) {
     missing: `${needed.join(" and ")} by apt`,
     install() {
       const prefix = asRoot();
-      if (prefix) installByApt(prefix, here, env);
-      else installForUser(here, root, env);
-      return describe(look(env), env);
+      const problem = prefix ? installByApt(prefix, here, env) : installForUser(here, root, env);
+      const after = look(env);
+      return after.oneDnn && problem ? `${describe(after, env)}\n${problem}` : describe(after, env, problem);
     },
   };
 }
 
+/** Returns what was not installed and why; undefined if all was. */
 function installByApt(prefix, before, env) {
   const updateFailure = update(prefix);
   const complaint = updateFailure ? `\napt-get update failed:\n${updateFailure}` : "";
-  const packages = before.oneDnn ? [] : [requireOneDnn(before, complaint)];
+  const offered = offers();
+  const wanted = before.oneDnn ? undefined : bestOffer(offered);
+  const packages = wanted ? [wanted.name] : [];
   if (!before.data && candidate(DATA_PACKAGE)) packages.push(DATA_PACKAGE);
   const failure = packages.length > 0 ? install(prefix, packages) : undefined;
   const after = look(env);
+  if (!before.oneDnn && !wanted) return `${nameOffers(offered)}${complaint}`;
   const dataExpected = packages.includes(DATA_PACKAGE) || updateFailure !== undefined;
-  if (failure !== undefined || !after.oneDnn || (!after.data && dataExpected)) {
-    throw new Error(`apt-get did not install ${packages.join(" and ")}${failure ? `:\n${failure}` : ""}${complaint}`);
-  }
+  if (failure === undefined && after.oneDnn && (after.data || !dataExpected)) return undefined;
+  return `apt-get did not install ${packages.join(" and ")}${failure ? `:\n${failure}` : ""}${complaint}`;
 }
 
-/** Without root and sudo: the command of this checkout unpacks the packages into the user's cache. The npm packages are there by now. */
+/**
+ * Without root and sudo: the command of this checkout unpacks the packages into the user's cache. The npm packages are there by now. Returns what was
+ * not installed, with the command for someone who has root; undefined if all was.
+ */
 function installForUser(here, root, env) {
   const command = join(root, "bin/alexnet.js");
   const { status } = spawnSync(process.execPath, [command, "setup", "--fashion-mnist"], { stdio: "inherit" });
-  if (status !== 0 || !look(env).oneDnn) throw new Error(withoutRoot(here, env));
+  return status === 0 && look(env).oneDnn ? undefined : withoutRoot(here, env);
 }
 
 /** Versions of oneDNN that apt offers. */
@@ -85,23 +94,17 @@ export function bestOffer(offered) {
   return usable.sort((a, b) => bestFirst(a.version, b.version))[0];
 }
 
-function requireOneDnn(before, complaint) {
-  const offered = offers();
-  const best = bestOffer(offered);
-  if (best) return best.name;
+function nameOffers(offered) {
   const names = offered.map(({ name, version }) => `${name} ${version}`);
-  const reason = names.length > 0 ? `apt offers ${names.join(" and ")} only` : "apt offers none";
-  throw unsupportedSystem(before, reason, complaint);
+  return names.length > 0 ? `apt offers ${names.join(" and ")} only` : "apt offers none";
 }
 
 function byBrew(env) {
   return {
     missing: `${ONEDNN_BREW} by brew`,
     install() {
-      const installed = brewInstall(ONEDNN_BREW);
-      const after = look(env);
-      if (!installed || !after.oneDnn) throw new Error(`brew did not install ${ONEDNN_BREW}; else ${OWN_BUILD}`);
-      return describe(after, env);
+      brewInstall(ONEDNN_BREW);
+      return describe(look(env), env, `brew did not install ${ONEDNN_BREW}`);
     },
   };
 }
@@ -111,8 +114,11 @@ function absent({ unsupported }) {
   return `oneDNN ${SUPPORTED_VERSIONS} is missing${found.join("")}`;
 }
 
-function unsupportedSystem(here, reason, complaint = "") {
-  return new Error(`${absent(here)}, and ${reason}.\nUse ${SYSTEMS}, or ${OWN_BUILD}.${complaint}`);
+function unsupportedSystem(here, reason) {
+  return (
+    `${absent(here)}: ${reason.replace(/\.$/, "")}.\nalexnet computes in WebAssembly instead, several times slower. For oneDNN, use ${SYSTEMS}, or ` +
+    `${OWN_BUILD}.\nThe tests of oneDNN fail without it`
+  );
 }
 
 function withoutRoot(here, env) {
@@ -125,10 +131,8 @@ function withoutRoot(here, env) {
     `    apt-get update && apt-get install --no-install-recommends ${needed.join(" ")}`,
     "and then run the set-up again.",
   ];
-  if (!here.oneDnn) {
-    if (!offer) lines.push("On Debian 13 it is libdnnl3.6 instead of libdnnl2, on Ubuntu 24.04 libdnnl3.");
-    lines.push(`${absent(here)}.`, `Where apt has no such package: ${OWN_BUILD}.`);
-  }
+  if (!here.oneDnn && !offer)
+    lines.push("On Debian 13 it is libdnnl3.6 instead of libdnnl2, on Ubuntu 24.04 libdnnl3.");
   if (!here.data) lines.push(`Without ${DATA_PACKAGE}: put its four files into ${fashionMnistCache(env)}.`);
   return lines.join("\n");
 }

@@ -3,8 +3,9 @@
 import { rm, stat, statfs } from "node:fs/promises";
 import { formatBytes } from "../bytes.ts";
 import { CheckpointError } from "../errors.ts";
+import { moveOver } from "../inUse.ts";
 import { type CheckpointFiles, checkpointFiles, fileExists } from "./checkpointFiles.ts";
-import { commitFile, explainingWrites, moveOver, replaceByLink, syncDirectory, temporaryFor } from "./durable.ts";
+import { commitFile, explainingWrites, replaceByLink, syncDirectory, temporaryFor } from "./durable.ts";
 import { decodeModel, decodeOptimizer, encodeModel, encodeOptimizer, type Model } from "./metadata.ts";
 import { decodeUndamaged } from "./model.ts";
 import { type SafetensorsReader, withReader } from "./safetensorsReader.ts";

@@ -25,6 +25,11 @@ export function checkpointFiles(directory: string): CheckpointFiles {
   };
 }
 
+/** Run directory of a fold, from 1. */
+export function foldDirectory(directory: string, fold: number): string {
+  return join(directory, `fold-${fold}`);
+}
+
 /**
  * Resolves a path to a weights file: the file itself, or a run directory's best, last or previous weights, whichever exists first. If the path does
  * not exist, it may name published weights.
@@ -45,6 +50,12 @@ export async function resolveModelFile(path: string): Promise<string> {
   if (!found.isDirectory()) return path;
   const { best, last, previous } = checkpointFiles(path);
   for (const file of [best, last, previous]) if (await fileExists(file)) return file;
+  const fold = foldDirectory(path, 1);
+  if (await fileExists(join(fold, "config.json"))) {
+    throw new CheckpointError(
+      `${path}: contains the folds of a cross-validation, which only evaluate and predict use together; give one of them, such as ${fold}`,
+    );
+  }
   throw new CheckpointError(
     `${path}: contains no checkpoint; expected best.safetensors or last.safetensors, or, for a folder of another program: ${importCommand(path)}`,
   );

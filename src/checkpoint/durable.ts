@@ -1,9 +1,9 @@
 /** Durable writes: a file is either complete or absent, and survives a power failure. */
 import { constants } from "node:fs";
-import { copyFile, link, mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { copyFile, link, mkdir, open, readdir, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
+import { moveOver } from "../inUse.ts";
 
 const temporarySuffix = ".alexnet-tmp";
 
@@ -77,27 +77,6 @@ export async function createFolderThrough(path: string, fill: (temporary: string
 export async function commitFile(temporary: string, path: string): Promise<void> {
   await moveOver(temporary, path);
   await syncDirectory(dirname(path));
-}
-
-/** Renames a file, replacing a file of that name. */
-export function moveOver(from: string, to: string): Promise<void> {
-  return retryWhileInUse(() => rename(from, to));
-}
-
-/** First and last wait of `retryWhileInUse`, in milliseconds; the waits double, and take 1.3 s together. */
-const [FIRST_WAIT, LAST_WAIT] = [10, 640];
-const inUse: ReadonlySet<string> = new Set(["EPERM", "EACCES", "EBUSY"]);
-
-/** Repeats an action that Windows refuses while another program, such as a virus scanner or `alexnet live`, has the file open. */
-export async function retryWhileInUse<T>(action: () => Promise<T>, platform = process.platform): Promise<T> {
-  for (let wait = FIRST_WAIT; ; wait *= 2) {
-    try {
-      return await action();
-    } catch (error) {
-      if (platform !== "win32" || wait > LAST_WAIT || !inUse.has(codeOf(error))) throw error;
-      await setTimeout(wait);
-    }
-  }
 }
 
 /**

@@ -1,12 +1,12 @@
 /** Metadata of a weights file: network, preprocessing, classes, results. */
 
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Precision } from "../engine/engine.ts";
 import { AlexNetError, CheckpointError, messageOf } from "../errors.ts";
 import { type Preprocessing, preprocessingSchema } from "../image/prepare/preprocess.ts";
 import { classCount, type HeadName, headNames, isMultiLabel } from "../network/head.ts";
 import { classesOf, type Network, parseNetwork } from "../network/network.ts";
-import { problemsOf } from "../schema.ts";
+import { parseJson } from "../schema.ts";
 import { importCommand } from "./safetensorsHeader.ts";
 import type { SafetensorsReader } from "./safetensorsReader.ts";
 
@@ -17,6 +17,8 @@ export interface Model {
   readonly head?: HeadName | undefined;
   /** In the order of the network's outputs. */
   readonly classNames: readonly string[];
+  /** Minimum probability of each class that is present, fitted on validation images, for a multi-label network. Default: 0.5. */
+  readonly thresholds?: readonly number[] | undefined;
   /** From an image to the network's input. */
   readonly preprocessing: Preprocessing;
   /** Metrics when the weights were saved, such as `testAccuracy`; only finite numbers are stored. */
@@ -44,6 +46,7 @@ export function encodeModel(model: Model, iteration: number): Readonly<Record<st
     iteration: String(iteration),
     network: JSON.stringify(model.network),
     classNames: JSON.stringify(model.classNames),
+    ...(model.thresholds ? { thresholds: JSON.stringify(model.thresholds) } : {}),
     preprocessing: JSON.stringify(model.preprocessing),
     metrics: JSON.stringify(
       Object.fromEntries(Object.entries(model.metrics).filter(([, value]) => Number.isFinite(value))),
@@ -60,40 +63,47 @@ export function describeHead({ head = "softmax", network }: Pick<Model, "head" |
 }
 
 /** Parses text as JSON. */
-export const jsonText = z.string().transform((text, context): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    context.addIssue({ code: "custom", message: "not JSON" });
-    return z.NEVER;
-  }
-});
+export const jsonText = z.pipe(
+  z.string(),
+  z.transform((text, context): unknown => {
+    try {
+      return JSON.parse(text);
+    } catch {
+      context.issues.push({ code: "custom", message: "not JSON", input: text });
+      return z.NEVER;
+    }
+  }),
+);
 
 /** All precisions; an omission does not compile. */
 const precisions = { f32: "f32", bf16: "bf16" } as const satisfies { readonly [P in Precision]: P };
 
 const modelSchema = z.object({
   network: jsonText,
-  head: z.enum(headNames).optional(),
-  classNames: jsonText.pipe(z.array(z.string())),
-  preprocessing: jsonText.pipe(preprocessingSchema),
-  metrics: jsonText.pipe(z.record(z.string(), z.number())),
+  head: z.optional(z.enum(headNames)),
+  classNames: z.pipe(jsonText, z.array(z.string())),
+  thresholds: z.optional(z.pipe(jsonText, z.array(z.number().check(z.gt(0), z.lt(1))))),
+  preprocessing: z.pipe(jsonText, preprocessingSchema),
+  metrics: z.pipe(jsonText, z.record(z.string(), z.number())),
   precision: z.enum(precisions),
   /** Default: the behaviour of earlier versions, which had no choice. */
-  exact: z
-    .enum(["true", "false"])
-    .default("true")
-    .transform((text) => text === "true"),
+  exact: z.pipe(
+    z._default(z.enum(["true", "false"]), "true"),
+    z.transform((text) => text === "true"),
+  ),
 });
 
 const optimizerSchema = z.object({
-  iteration: z.string().regex(/^\d+$/).transform(Number),
+  iteration: z.pipe(z.string().check(z.regex(/^\d+$/)), z.transform(Number)),
   weights: z.string(),
   position: jsonText,
 });
 
+/** The parts of a reader that metadata is decoded from. */
+export type HeaderReader = Pick<SafetensorsReader, "path" | "header">;
+
 /** Decodes the metadata of a weights file. Throws CheckpointError if it is invalid. */
-export function decodeModel(reader: SafetensorsReader): Model {
+export function decodeModel(reader: HeaderReader): Model {
   const { network: networkJson, ...fields } = decode(reader, modelSchema, "weights file");
   try {
     const network = parseNetwork(networkJson, `${reader.path}: network`);
@@ -102,6 +112,9 @@ export function decodeModel(reader: SafetensorsReader): Model {
       throw new CheckpointError(
         `${reader.path}: expected ${classes} class names for its network, got ${fields.classNames.length}`,
       );
+    }
+    if (fields.thresholds && fields.thresholds.length !== classes) {
+      throw new CheckpointError(`${reader.path}: expected ${classes} thresholds, got ${fields.thresholds.length}`);
     }
     return { network, ...fields };
   } catch (cause) {
@@ -137,7 +150,7 @@ export function isOwnMetadata(metadata: Readonly<Record<string, string>>): boole
   return metadata["formatVersion"] !== undefined;
 }
 
-function decode<T>(reader: SafetensorsReader, schema: z.ZodType<T>, what: string): T {
+function decode<T>(reader: HeaderReader, schema: z.ZodMiniType<T>, what: string): T {
   const { metadata } = reader.header;
   const { formatVersion: version } = metadata;
   const known: readonly (string | undefined)[] = Object.values(formatVersions);
@@ -148,7 +161,7 @@ function decode<T>(reader: SafetensorsReader, schema: z.ZodType<T>, what: string
         : `"${version}"`;
     throw new CheckpointError(`${reader.path}: expected a ${what} of format version 1 or 2, got ${got}`);
   }
-  const parsed = schema.safeParse(metadata);
-  if (parsed.success) return parsed.data;
-  throw new CheckpointError(`${reader.path}: not a ${what}: ${problemsOf(parsed.error)}`);
+  const parsed = parseJson(schema, metadata);
+  if (parsed.problem === undefined) return parsed.data;
+  throw new CheckpointError(`${reader.path}: not a ${what}: ${parsed.problem}`);
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { lockDirectory } from "../directoryLock.ts";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
+import { unstoredName } from "../fileName.ts";
 import { parseJsonText, problemsOf } from "../schema.ts";
 import { explainingWrites, removeTemporaries, writeFileDurably } from "./durable.ts";
 
@@ -17,9 +18,11 @@ export interface OpenRun {
 /**
  * Creates a run directory if necessary, locks it, and removes temporary files of dead processes.
  *
- * Throws CheckpointError if another process has locked it, or it cannot be written.
+ * Throws CheckpointError if another process has locked it, or it cannot be written, or Windows would store it under another name.
  */
 export async function openRun(directory: string): Promise<OpenRun> {
+  const problem = unstoredName(directory);
+  if (problem !== undefined) throw new CheckpointError(`${directory}: ${problem}; choose another directory`);
   await explainingWrites(directory, () => mkdir(directory, { recursive: true }));
   const close = await lockRun(directory);
   try {

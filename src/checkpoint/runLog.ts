@@ -18,8 +18,10 @@ export interface LogEntry {
   readonly trainAccuracy: number;
   /** Loss of the evaluation; only in lines of evaluations. */
   readonly testLoss?: number;
-  /** Top-1 accuracy of the evaluation, a fraction; only in lines of evaluations. */
+  /** Top-1 accuracy of the evaluation, or exact match of a multi-label network, a fraction; only in lines of evaluations. */
   readonly testAccuracy?: number;
+  /** Mean average precision of the evaluation of a multi-label network, a fraction; only in lines of evaluations. */
+  readonly testMeanAveragePrecision?: number;
   /** Learning rate of the last iteration. */
   readonly learningRate: number;
   /** Training images per second. */
@@ -42,6 +44,7 @@ function entrySchema<N extends z.ZodType<number>>(logged: N) {
     trainAccuracy: logged,
     testLoss: logged.exactOptional(),
     testAccuracy: logged.exactOptional(),
+    testMeanAveragePrecision: logged.exactOptional(),
     learningRate: logged,
     examplesPerSecond: logged,
     seconds: z.number(),

@@ -53,7 +53,7 @@ export const checksumPosition = lengthBytes + ownStart.length;
  *
  * Source: huggingface/safetensors, "Format".
  */
-export function encodeHeader(metadata: Readonly<Record<string, string>>, tensors: readonly NamedShape[]): Buffer {
+export function encodeHeader(metadata: Readonly<Record<string, string>>, tensors: readonly NamedShape[]): Uint8Array {
   // Built by hand: an object would order names that look like numbers first.
   const member = (key: string, value: unknown) => `,${JSON.stringify(key)}:${JSON.stringify(value)}`;
   let end = 0;
@@ -64,18 +64,18 @@ export function encodeHeader(metadata: Readonly<Record<string, string>>, tensors
   });
   const strings = Object.entries(metadata).map(([key, value]) => member(key, value));
   const json = `${ownStart}${noDigest}"${strings.join("")}}${entries.join("")}}`;
-  const length = Buffer.byteLength(json);
-  const padded = Math.ceil(length / 8) * 8;
-  const bytes = Buffer.alloc(lengthBytes + padded, " ");
-  bytes.writeBigUInt64LE(BigInt(padded));
-  bytes.write(json, lengthBytes);
+  const text = new TextEncoder().encode(json);
+  const padded = Math.ceil(text.length / 8) * 8;
+  const bytes = new Uint8Array(lengthBytes + padded).fill(" ".charCodeAt(0));
+  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded), true);
+  bytes.set(text, lengthBytes);
   return bytes;
 }
 
 /** A copy with zeros for the checksum: the input of the checksum. */
-export function withoutChecksum(bytes: Uint8Array): Buffer {
-  const copy = Buffer.from(bytes);
-  copy.write(noDigest, checksumPosition);
+export function withoutChecksum(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(bytes);
+  copy.set(new TextEncoder().encode(noDigest), checksumPosition);
   return copy;
 }
 

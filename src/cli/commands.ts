@@ -94,6 +94,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/verify.ts")).verify,
   },
   {
+    name: "web",
+    summary: "write the browser app: classify, explain and train in a tab",
+    group: "Use",
+    load: async () => (await import("./commands/web.ts")).web,
+  },
+  {
     name: "summary",
     summary: "show a network's layer sizes, parameter counts, operations and memory use",
     group: "Look inside",

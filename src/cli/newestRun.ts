@@ -5,7 +5,7 @@ import { UsageError } from "../errors.ts";
 import { printError } from "./output.ts";
 
 /** Files of which each run has at least one, the first to be written first. */
-const runFiles = ["config.json", "best.safetensors", "last.safetensors"] as const;
+const runFiles = ["config.json", "best.safetensors", "last.safetensors", "fold-1/config.json"] as const;
 
 /**
  * The run that an argument stands for: `latest` is the newest run in `runs/`, or in this folder if it is inside `runs/`; so is `.` if this folder is no run.
@@ -30,7 +30,7 @@ function newestIn(folder: string): string | undefined {
 
 /** True for the config.json of another program, such as that of a folder of Hugging Face. */
 function isForeignConfig(file: string): boolean {
-  if (!file.endsWith(runFiles[0])) return false;
+  if (!file.endsWith("config.json")) return false;
   try {
     return JSON.parse(readFileSync(file, "utf8"))?.recipe === undefined;
   } catch {

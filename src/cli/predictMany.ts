@@ -4,8 +4,10 @@ import type { ImageJob } from "../dataset/pack/imageJob.ts";
 import type { EngineName } from "../engine/select/engineNames.ts";
 import { printable } from "../escape.ts";
 import { filesOf } from "../model/featureWriter.ts";
+import type { FilePrediction } from "../model/filePrediction.ts";
 import type { OpenOptions } from "../model/openModel.ts";
-import { type FilePrediction, findPictures, predictFiles, writeFeatures } from "../model/predictFiles.ts";
+import { findPictures, predictFiles, writeFeatures } from "../model/predictFiles.ts";
+import { shownClasses } from "../model/predictRows.ts";
 import { csvLine } from "../report/csv.ts";
 import { formatPredictions } from "../report/tables/terminal.ts";
 import type { ImportFacts } from "./importOptions.ts";
@@ -81,16 +83,19 @@ async function classify(
   let [done, failed, columns] = [0, 0, 0];
   try {
     for await (const predictions of predictFiles(run, files, options)) {
-      const good = predictions.flatMap((prediction) => ("classes" in prediction ? [firstOf(prediction, top)] : []));
+      const good = predictions.flatMap((prediction) => ("classes" in prediction ? [prediction] : []));
       for (const prediction of predictions) if ("error" in prediction) onBad(prediction.file, prediction.error);
       if (table && columns === 0 && good[0]) {
-        columns = good[0].classes.length;
-        await table.append(csvLine(headings(columns)));
+        columns = Math.min(top, good[0].classes.length);
+        await table.append(csvLine([...headings(columns), ...(isMultiLabel(good[0]) ? ["present"] : [])]));
       }
       if (good.length > 0) {
         clear();
-        await table?.append(good.map(rowOf).join(""));
-        for (const prediction of json || !table ? good : []) print(json ? jsonOf(prediction) : shown(prediction));
+        await table?.append(good.map((prediction) => rowOf(prediction, top)).join(""));
+        for (const { file, classes } of json || !table ? good : []) {
+          const prediction = { file, classes: shownClasses(classes, top) };
+          print(json ? jsonOf(prediction) : shown(prediction));
+        }
       }
       done += good.length;
       failed += predictions.length - good.length;
@@ -111,8 +116,8 @@ async function openTable(csv: string): Promise<Pick<DurableOutput, "append" | "c
 
 type Classified = Extract<FilePrediction, { readonly classes: unknown }>;
 
-function firstOf({ file, classes }: Classified, top: number): Classified {
-  return { file, classes: classes.slice(0, top) };
+function isMultiLabel({ classes }: Classified): boolean {
+  return classes.some(({ isPresent }) => isPresent !== undefined);
 }
 
 function headings(columns: number): readonly string[] {
@@ -120,8 +125,11 @@ function headings(columns: number): readonly string[] {
   return ["file", ...numbers.flatMap((number) => [`class${number}`, `probability${number}`])];
 }
 
-function rowOf({ file, classes }: Classified): string {
-  return csvLine([file, ...classes.flatMap(({ className, probability }) => [className, String(probability)])]);
+function rowOf(prediction: Classified, top: number): string {
+  const { file, classes } = prediction;
+  const first = classes.slice(0, top).flatMap(({ className, probability }) => [className, String(probability)]);
+  const present = classes.flatMap(({ className, isPresent }) => (isPresent ? [className] : []));
+  return csvLine([file, ...first, ...(isMultiLabel(prediction) ? [present.sort().join("; ")] : [])]);
 }
 
 function shown({ file, classes }: Classified): string {

@@ -86,7 +86,7 @@ function flagsWithRuns({ options = [] }: CommandSpec, flags: Readonly<Record<str
   const runs = options.flatMap(({ flags: text }) => {
     const [flag = "", placeholder = ""] = text.split(" ");
     // A run to resume exists, any other --run is a new one.
-    return placeholder === "<run>" || (flag === "--run" && flags["resume"] === true) ? [flag.slice(2)] : [];
+    return standsForRun.test(placeholder) || (flag === "--run" && flags["resume"] === true) ? [flag.slice(2)] : [];
   });
   return Object.fromEntries(
     Object.entries(flags).map(([key, value]) => [key, runs.includes(key) ? withRuns("<run>", value) : value]),

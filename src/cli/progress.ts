@@ -16,16 +16,19 @@ export interface ProgressLine {
 const SECONDS_BETWEEN_LINES = 15;
 
 /** A bar in a terminal, a line every 15 seconds elsewhere. */
-export function progressLine(label: string): ProgressLine {
+export function progressLine(given: string | (() => string)): ProgressLine {
+  const label = typeof given === "string" ? () => given : given;
   return process.stderr.isTTY ? terminalLine(label) : plainLines(label);
 }
 
-function terminalLine(label: string): ProgressLine {
+function terminalLine(labelNow: () => string): ProgressLine {
   let bar: cliProgress.SingleBar | undefined;
   // A process that ends while the bar is shown must restore the terminal's cursor.
   const stop = () => bar?.stop();
+  let label = "";
   return {
     update(done, total, text) {
+      if (!bar) label = labelNow();
       if (!bar) {
         const format = `${label} ${coloured("{bar}", "cyan")} {text}`;
         const preset = unicodeOutput() ? cliProgress.Presets.shades_classic : cliProgress.Presets.legacy;
@@ -60,14 +63,14 @@ function fitted(label: string, text: string): string {
   return truncate(printable(text), Math.max(1, columns - label.length - BAR_COLUMNS - 3));
 }
 
-function plainLines(label: string): ProgressLine {
+function plainLines(label: () => string): ProgressLine {
   let last = performance.now();
   return {
     update(done, total, text) {
       const now = performance.now();
       if (now - last < SECONDS_BETWEEN_LINES * 1000) return;
       last = now;
-      printError(`${label} ${Math.floor((100 * done) / total)} % ${text}`);
+      printError(`${label()} ${Math.floor((100 * done) / total)} % ${text}`);
     },
     clear() {},
   };

@@ -1,6 +1,6 @@
 /**
- * Turns the first SIGINT, SIGTERM or SIGHUP (closed terminal) into an abort, for work that saves before it stops; a second SIGINT or SIGTERM exits the
- * process.
+ * Turns the first SIGINT, SIGTERM, SIGHUP (closed terminal) or SIGBREAK (Ctrl-Break on Windows, which cannot send SIGTERM) into an abort, for work that
+ * saves before it stops; a second one other than SIGHUP exits the process.
  */
 export interface StopSignals {
   readonly signal: AbortSignal;
@@ -26,9 +26,9 @@ export async function stoppable(onFirst: () => void, work: (signal: AbortSignal)
   }
 }
 
-const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15, SIGUSR2: 12 } as const;
+const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15, SIGBREAK: 21, SIGUSR2: 12 } as const;
 /** SIGUSR2 stops work only in a process of an MPI job: it is the signal that launchers pass on. Elsewhere it ends the process, as in shells. */
-const usualNames: readonly Name[] = ["SIGHUP", "SIGINT", "SIGTERM"];
+const usualNames: readonly Name[] = ["SIGHUP", "SIGINT", "SIGTERM", "SIGBREAK"];
 type Name = keyof typeof numbers;
 
 /** Starts listening; `onFirst` is called at the first signal, before the abort. `isInJob` in a process of an MPI job. */

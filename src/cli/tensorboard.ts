@@ -57,7 +57,14 @@ function now(): number {
 }
 
 /** Scalars of a log line. Those of evaluations are means over the epoch; separate tags give each tag one value per iteration. */
-function scalarsOf({ trainLoss, trainAccuracy, testLoss, testAccuracy, ...entry }: LogEntry): Record<string, number> {
+function scalarsOf({
+  trainLoss,
+  trainAccuracy,
+  testLoss,
+  testAccuracy,
+  testMeanAveragePrecision,
+  ...entry
+}: LogEntry): Record<string, number> {
   if (testLoss === undefined || testAccuracy === undefined) {
     return {
       "train/loss": trainLoss,
@@ -69,6 +76,7 @@ function scalarsOf({ trainLoss, trainAccuracy, testLoss, testAccuracy, ...entry 
   return {
     "test/loss": testLoss,
     "test/accuracy": testAccuracy,
+    ...(testMeanAveragePrecision === undefined ? {} : { "test/mean average precision": testMeanAveragePrecision }),
     "epoch/train_loss": trainLoss,
     "epoch/train_accuracy": trainAccuracy,
     "epoch/images_per_second": entry.examplesPerSecond,

@@ -8,10 +8,10 @@ import type { TrainObserver, TrainProgress } from "../trainer/trainObserver.ts";
 import { printError } from "./output.ts";
 import { imageProgress, progressLine } from "./progress.ts";
 
-/** Progress lines for the stages of a run, of which one is shown at a time. */
-export function trainProgress() {
-  const training = progressLine("train");
-  const evaluating = progressLine("test ");
+/** Progress lines for the stages of a run, of which one is shown at a time; `prefix` begins those of training, such as the fold. */
+export function trainProgress(prefix: () => string = () => "") {
+  const training = progressLine(() => `${prefix()}train`);
+  const evaluating = progressLine(() => `${prefix()}test `);
   const downloading = progressLine("download");
   const packing = imageProgress("pack ");
   const keeping = imageProgress("features");
@@ -92,7 +92,15 @@ function progressText({
   return `epoch ${current}/${epochs} loss ${formatLoss(loss)} acc ${formatPercent(accuracy)} ${formatRate(examplesPerSecond, "images")} ${left} left`;
 }
 
-function epochLine({ epoch, trainLoss, trainAccuracy, testAccuracy = 0 }: LogEntry): string {
-  const figures = `train loss ${formatLoss(trainLoss)}, train accuracy ${formatPercent(trainAccuracy)}`;
-  return `epoch ${formatEpoch(epoch)}: ${figures}, test accuracy ${formatPercent(testAccuracy)}`;
+function epochLine(entry: LogEntry): string {
+  return `epoch ${formatEpoch(entry.epoch)}: ${epochFigures(entry)}`;
+}
+
+/** Losses and accuracies of an epoch; exact match and mean average precision of a multi-label network. */
+export function epochFigures(entry: LogEntry): string {
+  const { trainLoss, trainAccuracy, testAccuracy = 0, testMeanAveragePrecision: ranking } = entry;
+  const loss = `train loss ${formatLoss(trainLoss)}`;
+  const [train, test] = [formatPercent(trainAccuracy), formatPercent(testAccuracy)];
+  if (ranking === undefined) return `${loss}, train accuracy ${train}, test accuracy ${test}`;
+  return `${loss}, exact match ${train} train, ${test} test; test mean average precision ${formatPercent(ranking)}`;
 }

@@ -66,11 +66,14 @@ export function settingOption(key: keyof typeof settings): OptionSpec {
 
 /** Options of a table of labels, for a command that lists them among its own. */
 export const tableOptions: readonly OptionSpec[] = (
-  ["labels", "imageColumn", "labelColumn", "splitColumn"] as const
+  ["labels", "imageColumn", "labelColumn", "splitColumn", "labelSeparator", "labelColumns"] as const
 ).map(settingOption);
 
 /** Values of `tableOptions`. */
-export type TableFlags = Pick<RunSettings, "labels" | "imageColumn" | "labelColumn" | "splitColumn">;
+export type TableFlags = Pick<
+  RunSettings,
+  "labels" | "imageColumn" | "labelColumn" | "splitColumn" | "labelSeparator" | "labelColumns"
+>;
 
 /** The data set argument of commands. */
 export const datasetArgument: ArgumentSpec = {

@@ -5,7 +5,9 @@ import { imageOfPixels, kindOf, type RawImage, shown } from "../image/rawImage.t
 import { arrayNameOf, isByteArray } from "../image/typedArray.ts";
 import { type Dataset, loadDefaults, type Split } from "./dataset.ts";
 import { heldOut } from "./holdOut.ts";
-import { asChecked, checkClassNames, checkedLabel, createMemoryDataset, explaining } from "./ownDataset.ts";
+import { createLabelSetIndex, type LabelSet } from "./labelSets.ts";
+import { asChecked, checkClassNames, checkedLabel, checkedSet, createMemoryDataset, explaining } from "./ownDataset.ts";
+import { stratify } from "./stratify.ts";
 
 /** Values of pixels: bytes from 0 (black) to 255 (white), or floats from 0 to 1, which are rounded to the nearest of 256 levels. */
 export type Pixels = Uint8Array | Uint8ClampedArray | Float32Array | Float64Array;
@@ -17,8 +19,8 @@ export interface LabelledArrays {
    * `ImageData`. Rows from the top, channels of a pixel side by side. Bytes are not copied: leave them as they are while the data set is in use.
    */
   readonly images: Pixels | readonly (Pixels | RawImage)[];
-  /** Class of each image: its index, from 0, or its name. */
-  readonly labels: ArrayLike<number> | readonly string[];
+  /** Class of each image: its index, from 0, or its name; or a list of them for each image, which has several labels or none. */
+  readonly labels: ArrayLike<number> | readonly string[] | readonly (readonly (number | string)[])[];
 }
 
 /** Options of a data set in memory. */
@@ -71,11 +73,18 @@ export function fromArrays(
   };
   const classNames = options.classNames ?? classNamesOf(Object.values(parts).map((part) => part.labels));
   checkClassNames(name, classNames);
-  const partOf = (what: keyof typeof parts) => {
+  const isMultiLabel = Array.from<unknown>(labels).some(Array.isArray);
+  const index = isMultiLabel ? createLabelSetIndex() : undefined;
+  const partOf = (what: keyof typeof parts): Part | undefined => {
     const part = parts[what];
     if (!part) return undefined;
     const at = `${name}: ${what}`;
-    return { images: imagesOf(at, part, options), labels: labelsOf(at, part.labels, classNames) };
+    const own = index ? setsOf(at, part.labels, classNames).map(index.indexOf) : labelsOf(at, part.labels, classNames);
+    return {
+      images: imagesOf(at, part, options),
+      labels: Uint32Array.from(own),
+      ...(index && { labelSets: index.sets }),
+    };
   };
   const [training, validation, test] = [partOf("training") as Part, partOf("validation"), partOf("test")];
   const [train, held] = validation ? [training, validation] : holdOut(training, classNames, options);
@@ -93,10 +102,12 @@ export function fromArrays(
 interface Part {
   readonly images: readonly Image[];
   readonly labels: Uint32Array;
+  readonly labelSets?: readonly LabelSet[];
 }
 
-function splitOfPart({ images, labels }: Part, classes: number): Split {
+function splitOfPart({ images, labels, labelSets }: Part, classes: number): Split {
   const split = {
+    ...(labelSets ? { labelSets } : {}),
     length: images.length,
     label: (index: number) => labels[index] as number,
     image: (index: number) => images[index] as Image,
@@ -163,7 +174,7 @@ function levelsOf(pixels: Pixels): Uint8Array | Uint8ClampedArray {
 function classNamesOf(all: readonly LabelledArrays["labels"][]): readonly string[] {
   const names = new Set<string>();
   let largest = -1;
-  for (const label of all.flatMap((labels) => Array.from<unknown>(labels))) {
+  for (const label of all.flatMap((labels) => Array.from<unknown>(labels).flat())) {
     if (typeof label === "string") names.add(label);
     // Others are refused by `labelsOf`; far beyond a real number of classes, names for all would only take memory.
     else if (Number.isInteger(label) && (label as number) < MOST_CLASSES) largest = Math.max(largest, label as number);
@@ -175,13 +186,7 @@ function classNamesOf(all: readonly LabelledArrays["labels"][]): readonly string
 const MOST_CLASSES = 100_000;
 
 function labelsOf(name: string, labels: ArrayLike<unknown>, classNames: readonly string[]): Uint32Array {
-  const indices = new Map(classNames.map((className, c) => [className, c]));
-  const indexOf = (label: unknown) => {
-    if (typeof label !== "string") return checkedLabel(label, classNames.length);
-    const index = indices.get(label);
-    if (index !== undefined) return index;
-    throw new DataError(`label: expected one of ${classNames.join(", ")}, got "${label}"`);
-  };
+  const indexOf = labelIndex(classNames);
   return Uint32Array.from({ length: labels.length }, (_, i) =>
     explaining(
       () => `${name} image ${i}`,
@@ -190,9 +195,35 @@ function labelsOf(name: string, labels: ArrayLike<unknown>, classNames: readonly
   );
 }
 
+/** Index of a class by its name or index. */
+function labelIndex(classNames: readonly string[]): (label: unknown) => number {
+  const indices = new Map(classNames.map((className, c) => [className, c]));
+  return (label) => {
+    if (typeof label !== "string") return checkedLabel(label, classNames.length);
+    const index = indices.get(label);
+    if (index !== undefined) return index;
+    throw new DataError(`label: expected one of ${classNames.join(", ")}, got "${label}"`);
+  };
+}
+
+/** Label sets of images, each a list of names or indices. */
+function setsOf(name: string, labels: ArrayLike<unknown>, classNames: readonly string[]): readonly LabelSet[] {
+  const indexOf = labelIndex(classNames);
+  return Array.from(labels, (own, i) => {
+    const at = `${name} image ${i}`;
+    const list: unknown = Array.isArray(own)
+      ? explaining(
+          () => at,
+          () => own.map(indexOf),
+        )
+      : own;
+    return checkedSet(at, list, classNames.length);
+  });
+}
+
 /** Splits a part into training and validation images, by `heldOut`; undefined if none are held out. */
 function holdOut(
-  { images, labels }: Part,
+  { images, labels, labelSets }: Part,
   classNames: readonly string[],
   { validationFraction: fraction = loadDefaults.validationShare, seed = loadDefaults.seed }: MemoryOptions,
 ): readonly [train: Part, validation: Part | undefined] {
@@ -201,10 +232,24 @@ function holdOut(
       `validationFraction: expected a number from 0 up to, not including, 1, got ${shown(fraction)}`,
     );
   }
-  const held: ReadonlySet<number> = fraction === 0 ? new Set() : heldOut(labels, classNames, fraction, seed);
+  const held = heldIndices({ labels, labelSets }, classNames, fraction, seed);
   const some = (isHeld: boolean): Part => ({
+    ...(labelSets ? { labelSets } : {}),
     images: images.filter((_, i) => held.has(i) === isHeld),
     labels: labels.filter((_, i) => held.has(i) === isHeld),
   });
   return [some(false), held.size > 0 ? some(true) : undefined];
+}
+
+function heldIndices(
+  { labels, labelSets }: { readonly labels: Uint32Array; readonly labelSets: readonly LabelSet[] | undefined },
+  classNames: readonly string[],
+  fraction: number,
+  seed: number,
+): ReadonlySet<number> {
+  if (fraction === 0) return new Set();
+  if (!labelSets) return heldOut(labels, classNames, fraction, seed);
+  const sets = Array.from(labels, (label) => labelSets[label] as LabelSet);
+  const parts = stratify(sets, [fraction, 1 - fraction], seed);
+  return new Set([...parts.keys()].filter((i) => parts[i] === 0));
 }

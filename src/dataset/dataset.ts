@@ -2,14 +2,17 @@
 import type { Image, PixelSize } from "../image/image.ts";
 import type { Fitting } from "../image/prepare/fitter.ts";
 import { averageMoments, type ColourMoments, momentsOf } from "../image/prepare/moments.ts";
+import { classesAt, type LabelledImages, type LabelSet } from "./labelSets.ts";
 import { evenlySpaced, type ImageLimit, limitedIndices } from "./limit.ts";
 
 /** One part of a data set: labelled images, read by index. */
 export interface Split {
   /** Number of images. */
   readonly length: number;
-  /** Class of image `index`; 0 ≤ index < length. */
+  /** Class of image `index`, or with `labelSets` the index of its set; 0 ≤ index < length. */
   label(index: number): number;
+  /** All label sets of a multi-label data set. Absent if each image has one class. */
+  readonly labelSets?: readonly LabelSet[] | undefined;
   /**
    * Image `index`. Its data is read-only; valid until the next call, or in shared memory until the second `prefetch`. Throws DataError if it is unreadable.
    */
@@ -106,6 +109,16 @@ export interface LayoutOptions {
   readonly labelColumn?: string | undefined;
   /** Column of splits: `train`, `val` or `test`. Default: the column called `split`, or similar, if there is one. */
   readonly splitColumn?: string | undefined;
+  /** Separator of the labels in a cell, for images with several labels or none. Default: each cell is one label. */
+  readonly labelSeparator?: string | undefined;
+  /** Columns of 0 and 1, one for each label. Default: all others, if there is no column of labels and they contain only 0 and 1. */
+  readonly labelColumns?: readonly string[] | undefined;
+  /** Column of groups, such as patients: the images of a group stay together in every split that is made. Default: none. */
+  readonly groupColumn?: string | undefined;
+  /** Number of folds of the training images, 2 or more; images of the validation part are among them. Default: none. */
+  readonly folds?: number | undefined;
+  /** The fold to hold out for validation, from 1. Required with `folds`. */
+  readonly fold?: number | undefined;
   /** File with one class name per line, in the order of labels. Default: the classes of the images, sorted. */
   readonly classes?: string | undefined;
   /** Default: `text`. */
@@ -151,22 +164,29 @@ export interface DatasetSource {
 export function limitSplit(split: Split, limit: ImageLimit | undefined, what = "training"): Split {
   const indices = limitedIndices(split, limit, "random", what);
   const { length } = indices;
-  if (length === 0 || indices[length - 1] === length - 1) return { ...split, length };
+  return length === 0 || indices[length - 1] === length - 1 ? { ...split, length } : pickImages(split, indices);
+}
+
+/** Some images of a split, in this order. */
+export function pickImages(split: Split, indices: Uint32Array): Split {
   const at = (index: number) => indices[index] as number;
-  const { path, prefetch } = split;
+  const { path, prefetch, labelSets } = split;
   return {
-    length,
+    length: indices.length,
     label: (index) => split.label(at(index)),
     image: (index) => split.image(at(index)),
+    ...(labelSets ? { labelSets } : {}),
     ...(path ? { path: (index) => path(at(index)) } : {}),
     ...(prefetch ? { prefetch: (wanted) => prefetch(wanted.map(at)) } : {}),
   };
 }
 
-/** Number of images of each class, by label. */
-export function countsByLabel({ length, label }: Pick<Split, "length" | "label">, classes: number): readonly number[] {
+/** Number of images of each class. */
+export function countsByLabel(images: LabelledImages, classes: number): readonly number[] {
   const counts = new Array<number>(classes).fill(0);
-  for (let i = 0; i < length; i++) counts[label(i)] = (counts[label(i)] as number) + 1;
+  for (let i = 0; i < images.length; i++) {
+    for (const label of classesAt(images, i)) counts[label] = (counts[label] as number) + 1;
+  }
   return counts;
 }
 

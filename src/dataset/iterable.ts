@@ -8,8 +8,8 @@ import { explaining } from "./ownDataset.ts";
 /** An image with its label, and the part of the data set that it belongs to. */
 export interface LabelledImage {
   readonly image: RawImage;
-  /** A class by its index or by its name. */
-  readonly label: number | string;
+  /** A class by its index or by its name; or a list of them, for images with several labels or none. */
+  readonly label: number | string | readonly (number | string)[];
   /** Default: `train`, of which the validation set is held out. */
   readonly split?: "train" | "validation" | "test";
 }
@@ -65,7 +65,7 @@ export async function fromIterable(
   });
 }
 
-function newPart(): { readonly images: RawImage[]; readonly labels: (number | string)[] } {
+function newPart(): { readonly images: RawImage[]; readonly labels: LabelledImage["label"][] } {
   return { images: [], labels: [] };
 }
 

@@ -1,5 +1,7 @@
 /** Limits on the number of images: some of each class. */
 import { ConfigError } from "../errors.ts";
+import { classesAt, type LabelledImages } from "./labelSets.ts";
+import { stratify } from "./stratify.ts";
 
 /**
  * At most n images with at least one of each class, in proportion to class sizes; or the first n in order, whatever their classes: for parts that
@@ -16,20 +18,14 @@ export function requireLimit(name: string, limit: number | undefined): void {
 /** `random`: classes are mixed, as in the files of CIFAR-10. `sorted`: by class, with similar images next to each other, as in a folder. */
 export type ImageOrder = "random" | "sorted";
 
-/** Images with labels. */
-export interface Labelled {
-  readonly length: number;
-  label(index: number): number;
-}
-
 /**
- * Indices of the images within a limit, ascending. In random order the first n, if they include every class. Otherwise each class gets a
+ * Indices of the images within a limit, ascending. Images with label sets are chosen by iterative stratification. Others: in random order the first n, if they include every class. Otherwise each class gets a
  * number by largest remainder, at least one: its first images or, if sorted, evenly spaced ones. Errors use `what` to name the images.
  *
  * Throws ConfigError if the limit is not a whole number above 0, or is below the number of classes.
  */
 export function limitedIndices(
-  images: Labelled,
+  images: LabelledImages,
   limit: ImageLimit | undefined,
   order: ImageOrder,
   what: string,
@@ -38,6 +34,7 @@ export function limitedIndices(
   if (typeof limit === "object") return chosen(Math.min(limit.inOrder, length), length, order);
   requireLimit(`limit of ${what} images`, limit);
   if (limit === undefined || limit >= length) return chosen(length, length, order);
+  if (images.labelSets) return stratified(images, limit);
   const classes = new Map<number, number[]>();
   for (let i = 0; i < length; i++) {
     const label = images.label(i);
@@ -62,6 +59,16 @@ export function limitedIndices(
     Array.from(chosen(counts[c] as number, each.length, order), (i) => each[i] as number),
   );
   return Uint32Array.from(indices).sort();
+}
+
+/** About `count` images in which each label keeps its fraction; exactly as many, by leaving out or adding the first ones. */
+function stratified(images: LabelledImages, count: number): Uint32Array {
+  const { length } = images;
+  const sets = Array.from({ length }, (_, i) => classesAt(images, i));
+  const parts = stratify(sets, [count / length, 1 - count / length], 0);
+  const all = [...parts.keys()];
+  const [chosen, rest] = [all.filter((i) => parts[i] === 0), all.filter((i) => parts[i] !== 0)];
+  return Uint32Array.from([...chosen.slice(0, count), ...rest.slice(0, Math.max(0, count - chosen.length))]).sort();
 }
 
 /** `count` of `length` indices: the first ones in random order, evenly spaced ones in sorted order. */

@@ -4,14 +4,17 @@ import { type Image, isSameSize, type PixelSize } from "../image/image.ts";
 import { averageMoments, type ColourMoments, deviationOf, momentsOf } from "../image/prepare/moments.ts";
 import { imageOfPixels, type RawImage, shown } from "../image/rawImage.ts";
 import { type Dataset, type Split, sampledImages } from "./dataset.ts";
+import type { LabelSet } from "./labelSets.ts";
 import { evenlySpaced } from "./limit.ts";
 
 /** A part of a caller's data set: images by their position, each with a label. Any error that its functions throw becomes a DataError with that `cause`. */
 export interface OwnSplit {
   /** Number of images. */
   readonly length: number;
-  /** Index of the class of image `index`, 0 ≤ index < length. */
+  /** Index of the class of image `index`, or with `labelSets` of its set, 0 ≤ index < length. */
   label(index: number): number;
+  /** For images with several labels or none: label sets, each the indices of its classes. Default: each image has one class. */
+  readonly labelSets?: readonly LabelSet[] | undefined;
   /** Image `index`, of 1 to 4 channels; its data is read before the next call. */
   image(index: number): RawImage;
   /** Starts loading these images, so that `image` finds them in memory; awaited before `image` is called. Absent if all images are in memory. */
@@ -98,13 +101,15 @@ const checkedFor = new WeakMap<OwnSplit, number>();
 export function checkedSplit(name: string, split: OwnSplit, classes: number): Split {
   if (checkedFor.get(split) === classes) return split as Split;
   const { length, path } = split;
+  const labelSets = split.labelSets?.map((set, i) => checkedSet(`${name} label set ${i}`, set, classes));
   if (!Number.isSafeInteger(length) || length < 0) {
     throw new DataError(`${name}: length: expected a whole number of images, got ${shown(length)}`);
   }
   const at = <T>(index: number, read: () => T) => explaining(() => `${name} image ${index}`, read);
   const checked: Split = {
     length,
-    label: (index) => at(index, () => checkedLabel(split.label(index), classes)),
+    label: (index) => at(index, () => checkedLabel(split.label(index), labelSets?.length ?? classes)),
+    ...(labelSets ? { labelSets } : {}),
     image: (index) => at(index, () => imageOfPixels(split.image(index))),
     ...(split.prefetch ? { prefetch: (indices) => prefetched(name, split, indices) } : {}),
     ...(path ? { path: (index) => path(index) } : {}),
@@ -122,6 +127,20 @@ export function asChecked(split: Split, classes: number): Split {
 export function checkedLabel(label: unknown, classes: number): number {
   if (Number.isInteger(label) && (label as number) >= 0 && (label as number) < classes) return label as number;
   throw new DataError(`label: expected a whole number from 0 to ${classes - 1}, got ${shown(label)}`);
+}
+
+/** Returns the set in ascending order. Throws DataError unless it contains different indices of classes. */
+export function checkedSet(name: string, set: unknown, classes: number): LabelSet {
+  if (!Array.isArray(set)) throw new DataError(`${name}: expected a list of classes, got ${shown(set)}`);
+  const labels = set.map((label) =>
+    explaining(
+      () => name,
+      () => checkedLabel(label, classes),
+    ),
+  );
+  const twice = labels.find((label, i) => labels.indexOf(label) < i);
+  if (twice !== undefined) throw new DataError(`${name}: expected each class once, got ${twice} twice`);
+  return labels.sort((a, b) => a - b);
 }
 
 async function prefetched(name: string, split: OwnSplit, indices: Uint32Array): Promise<void> {

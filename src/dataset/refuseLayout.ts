@@ -7,6 +7,11 @@ const flags: { readonly [K in keyof Required<LayoutOptions>]: string } = {
   imageColumn: "--image-column",
   labelColumn: "--label-column",
   splitColumn: "--split-column",
+  labelSeparator: "--label-separator",
+  labelColumns: "--label-columns",
+  groupColumn: "--group-column",
+  folds: "--folds",
+  fold: "--fold",
   classes: "--classes",
   classOrder: "--class-order",
 };

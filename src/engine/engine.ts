@@ -99,6 +99,17 @@ export type Precision = "f32" | "bf16";
 /** Number formats of inference: int8 multiplies 8-bit integers, by the scheme of `InferenceRequest.quantization`. */
 export type InferencePrecision = Precision | "int8";
 
+/**
+ * Binary cross-entropy of independent classes: the mean over images and classes of −w · t · log σ(z) − (1 − t) · log (1 − σ(z)), with logits z and
+ * targets t from 0 to 1.
+ *
+ * Source: torch.nn.BCEWithLogitsLoss with `pos_weight`.
+ */
+export interface BinaryCrossEntropy {
+  /** w: the weight of a positive target of each class, [classes]. */
+  readonly positiveWeights: readonly number[];
+}
+
 /** A chain of operations to compile, for one batch size and precision. */
 export interface CompileRequest {
   /** In order: each operation's input is the output of the previous one. */
@@ -120,6 +131,8 @@ export interface CompileRequest {
    * trained. Default: none.
    */
   readonly frozen?: readonly string[];
+  /** Loss of `forwardBackward`. Default: softmax with cross-entropy. */
+  readonly loss?: BinaryCrossEntropy | undefined;
   /**
    * Processes that train together, each of which computes an equal part of every batch. Scores and loss are those of the whole batch, and gradients
    * are summed, so that all processes continue with the same numbers. Default: this process alone.
@@ -128,7 +141,7 @@ export interface CompileRequest {
 }
 
 /** A chain to compile for inference. */
-export interface InferenceRequest extends Omit<CompileRequest, "precision" | "communicator"> {
+export interface InferenceRequest extends Omit<CompileRequest, "precision" | "loss" | "communicator"> {
   readonly precision: InferencePrecision;
   /** Rounding of weights and activations, which are those of the exported 8-bit file. Required for int8, unused otherwise. */
   readonly quantization?: Int8Scheme;
@@ -292,9 +305,9 @@ export interface TrainingProgram extends Program {
    */
   backward(outputGradient: Float32Array): Promise<void>;
   /**
-   * A complete step except the update: forward with dropout, softmax with cross-entropy, backward. The loss is −(1 / count) Σ target · log p over all
-   * images and classes. A row of `targets` [count, classes] is a distribution over the classes, times the image's weight; a target of 0 contributes
-   * nothing, whatever p is. The promise resolves once the results have arrived; updates need not wait for it. Throws ShapeError as `forward`, for fewer
+   * A complete step except the update: forward with dropout, loss, backward. By default, the loss is softmax with cross-entropy,
+   * −(1 / count) Σ target · log p over all images and classes. A row of `targets` [count, classes] is then a distribution over the classes, times the
+   * image's weight; a target of 0 contributes nothing, whatever p is. For another loss, see `CompileRequest.loss`. The promise resolves once the results have arrived; updates need not wait for it. Throws ShapeError as `forward`, for fewer
    * than `count` rows, and if the output is not [classes].
    */
   forwardBackward(

@@ -89,8 +89,10 @@ export async function describeImport(file: ModelFile, options: DescribeOptions):
     assumptions,
   );
   const described = { network, classNames, preprocessing, metrics: {}, precision: "f32", exact: true } as const;
+  // Those of the file belong to its own classes.
+  const thresholds = file.thresholds?.length === count && listed === undefined && !like ? file.thresholds : undefined;
   return {
-    model: { ...described, ...(head === "softmax" ? {} : { head }) },
+    model: { ...described, ...(head === "softmax" ? {} : { head }), ...(thresholds ? { thresholds } : {}) },
     assumptions,
     isHeadAssumed: isAssumed,
     notes: [...(file.notes ?? []), ...(listed?.notes ?? []), ...repeats, ...notes],

@@ -1,7 +1,9 @@
 /** Post-training quantization to 8 bits: calibration, and measurement of the accuracy lost. */
+
 import type { Model } from "../checkpoint/metadata.ts";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import type { Split } from "../dataset/dataset.ts";
+import { joinedLabels } from "../dataset/labelSets.ts";
 import { requireLimit } from "../dataset/limit.ts";
 import type { Preparation } from "../dataset/prepare/preparation.ts";
 import { createThreadedPreparation } from "../dataset/prepare/threadedPreparation.ts";
@@ -14,6 +16,7 @@ import type { OpenOptions } from "../model/openModel.ts";
 import { classesOf } from "../network/network.ts";
 import { type ClassHead, classHeadOf } from "../training/evaluation/classHead.ts";
 import { countEvaluation, type Figures } from "../training/evaluation/metrics.ts";
+import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
 import { scoreSplit } from "../training/evaluation/scores.ts";
 
 /** Options of calibration and measurement. */
@@ -107,15 +110,16 @@ async function judgeAll(
   network: Int8Network,
   split: Split,
   preparation: Preparation,
-  { model: { classNames }, head }: { readonly model: Model; readonly head: ClassHead },
+  { model, head }: { readonly model: Model; readonly head: ClassHead },
   { onProgress, signal }: QuantizeOptions,
 ): Promise<{ readonly accuracy: Accuracy; readonly predicted: readonly string[] }> {
-  const counter = countEvaluation(classNames, { head });
+  const { classNames } = model;
+  const counter = countEvaluation(classNames, { head, threshold: thresholdsOf(model), labelSets: split.labelSets });
   const predicted: string[] = [];
   for await (const { scores, labels, count } of scoreSplit(network, { split, preparation, seed: 0, head })) {
     signal?.throwIfAborted();
     for (const judgement of counter.add(scores, labels, count))
-      predicted.push(classNames[judgement.predicted] as string);
+      predicted.push(joinedLabels(judgement.predicted, classNames));
     onProgress?.("test", predicted.length, split.length);
   }
   const { top1Accuracy, topK } = counter.result();

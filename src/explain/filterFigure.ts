@@ -6,11 +6,10 @@ import { finiteSource } from "../checkpoint/tensorStore.ts";
 import { ConfigError } from "../errors.ts";
 import type { Image } from "../image/image.ts";
 import { type Network, place } from "../network/network.ts";
-import { tensorNames } from "../network/tensorNames.ts";
 import { drawImageRows } from "../report/figures/imageRows.ts";
 import { tile, zoom } from "../report/figures/tiles.ts";
 import { sizeOf } from "../shape.ts";
-import { imageOfPlanes } from "./inputImage.ts";
+import { describeKernels, type FirstKernels, findFirstKernels, kernelImages } from "./firstKernels.ts";
 
 /** Figure of the first layer's filters. */
 export interface FilterSheet {
@@ -54,11 +53,6 @@ function refuse(network: Network): never {
   throw new ConfigError(`${network.name}: expected a first layer with kernels of 1 or 3 channels, got ${got}`);
 }
 
-/** Caption of the kernels. */
-export function describeKernels({ layer, shape: [count, channels, height, width] }: FirstKernels): string {
-  return `${layer}: ${count} kernels of ${height}×${width}×${channels}, each scaled by its largest weight; middle grey is 0`;
-}
-
 /** Draws kernels as SVG, 16 per row. */
 export async function drawKernels(network: Network, first: FirstKernels, kernels: readonly Image[]): Promise<string> {
   const [, , , width] = first.shape;
@@ -72,42 +66,8 @@ export async function drawKernels(network: Network, first: FirstKernels, kernels
   return drawImageRows({ title: `${network.name}: filters`, rows: [row] });
 }
 
-/** Location of the first layer's kernels in a weights file. */
-interface FirstKernels {
-  readonly layer: string;
-  /** Name of the tensor. */
-  readonly tensor: string;
-  /** [outChannels, channels, height, width]. */
-  readonly shape: readonly [number, 1 | 3, number, number];
-}
-
-/** Finds the first layer with weights; undefined unless it has kernels of one or three channels. */
-export function findFirstKernels(network: Network): FirstKernels | undefined {
-  const first = place(network).find(({ parameters }) => parameters.length > 0);
-  const weight = first?.parameters[0];
-  const [count, channels, height, width] = weight?.shape ?? [];
-  if (!first || !weight || !count || !height || !width || (channels !== 1 && channels !== 3)) return undefined;
-  const name = `${first.layer.name}.${weight.name}`;
-  return {
-    layer: first.layer.name,
-    tensor: tensorNames(network).get(name) ?? name,
-    shape: [count, channels, height, width],
-  };
-}
-
 /** Reads only the kernels, as images. Throws CheckpointError if the tensor is missing or has a non-finite weight. */
 export async function readKernels(reader: SafetensorsReader, first: FirstKernels): Promise<Image[]> {
   const source = finiteSource(reader.path, { tensors: [], read: (name, into) => reader.read(name, into) });
   return kernelImages(first, await source.read(first.tensor, new Float32Array(sizeOf(first.shape))));
-}
-
-/** Kernels as images: one pixel per weight, scaled by each kernel's largest weight; middle grey is 0. */
-export function kernelImages({ shape }: FirstKernels, weights: Float32Array): Image[] {
-  const [count, channels, height, width] = shape;
-  const size = sizeOf([channels, height, width]);
-  return Array.from({ length: count }, (_, k) => {
-    const own = weights.subarray(k * size, (k + 1) * size);
-    const largest = own.reduce((most, weight) => Math.max(most, Math.abs(weight)), 0) || 1;
-    return imageOfPlanes(own, { channels, width, height }, (weight) => 127.5 * (1 + weight / largest));
-  });
 }

@@ -2,6 +2,7 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import type { Model } from "../checkpoint/metadata.ts";
+import { classesAt } from "../dataset/labelSets.ts";
 import { limitedIndices } from "../dataset/limit.ts";
 import type { ImageJob } from "../dataset/pack/imageJob.ts";
 import { batches } from "../dataset/prepare/batches.ts";
@@ -74,7 +75,10 @@ async function heldOut(
         yield Array.from(indices.subarray(0, count), (index) => {
           const own = split.path?.(index);
           const named = own === undefined ? {} : { file: own };
-          return { index, ...named, label: split.label(index), image: () => split.image(index) };
+          const [label, ...others] = classesAt(split, index);
+          // Images with several labels or none have no class of their own.
+          const known = label === undefined || others.length > 0 ? {} : { label };
+          return { index, ...named, ...known, image: () => split.image(index) };
         });
       }
     },

@@ -14,6 +14,8 @@ export interface ModelFile {
   readonly network?: Network | undefined;
   readonly head?: HeadName | undefined;
   readonly classNames?: readonly string[] | undefined;
+  /** Minimum probability of each class that is present, of a multi-label network. */
+  readonly thresholds?: readonly number[] | undefined;
   readonly preprocessing?: Preprocessing | undefined;
   readonly assumptions?: Assumptions | undefined;
   /** Notes on the choice among several sets of weights, one line each. */

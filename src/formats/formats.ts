@@ -76,7 +76,7 @@ const onnxFormat: ModelFormat = {
     },
   ],
   async write(path, model, weights, { flags, quantization }) {
-    const { writeOnnxFile } = await import("./onnx/writeOnnx.ts");
+    const { writeOnnxFile } = await import("./onnx/writeOnnxFile.ts");
     const options = { ...optionsFor(model, flags), quantization };
     await writeOnnxFile(path, model.network, readingInto(weights), options);
   },
@@ -92,10 +92,11 @@ const onnxFormat: ModelFormat = {
   },
 };
 
-function optionsFor({ classNames, preprocessing, head }: Model, flags: ReadonlySet<string>): OnnxOptions {
+function optionsFor({ classNames, thresholds, preprocessing, head }: Model, flags: ReadonlySet<string>): OnnxOptions {
   return {
     head,
     classNames,
+    thresholds,
     preprocessing,
     lrn: flags.has("decompose-lrn") ? "decomposed" : "native",
     output: flags.has("probabilities") ? "probabilities" : "logits",

@@ -26,6 +26,7 @@ const numbers = z.array(z.number());
 
 const configSchema = z.looseObject({
   id2label: z.record(z.string(), z.string()).optional(),
+  problem_type: z.string().nullish(),
   /** timm's names of classes. */
   label_names: z.array(z.string()).optional(),
   pretrained_cfg: z
@@ -72,6 +73,8 @@ export async function openHuggingFace(folder: string, weights: string, facts: Re
     ...file,
     path: weights,
     ...(classNames && { classNames }),
+    ...(file.head === undefined &&
+      config?.problem_type === "multi_label_classification" && { head: "sigmoid" as const }),
     ...(file.preprocessing === undefined && preprocessing && { preprocessing }),
   };
 }

@@ -7,16 +7,17 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { writeFileDurably } from "../checkpoint/durable.ts";
-import type { Model } from "../checkpoint/metadata.ts";
+import { describeHead, type Model } from "../checkpoint/metadata.ts";
 import { readingInto, type TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import { ConfigError } from "../errors.ts";
 import { markdownText } from "../escape.ts";
 import { leavesBorder } from "../image/prepare/fit.ts";
 import type { Preprocessing } from "../image/prepare/preprocess.ts";
 import type { Filter } from "../image/resize/taps.ts";
-import { isStochastic } from "../network/network.ts";
+import { isMultiLabel } from "../network/head.ts";
+import { classesOf, isStochastic } from "../network/network.ts";
 import type { CardRows } from "./format.ts";
-import { writeOnnxFile } from "./onnx/writeOnnx.ts";
+import { writeOnnxFile } from "./onnx/writeOnnxFile.ts";
 
 /** Pillow's number of each filter. Source: Pillow, src/libImaging/Imaging.h. */
 const resampleNumbers: Readonly<Record<Filter, number>> = { bilinear: 2, bicubic: 3 };
@@ -24,7 +25,7 @@ const resampleNumbers: Readonly<Record<Filter, number>> = { bilinear: 2, bicubic
 /**
  * Writes the files of a folder that exists.
  *
- * Throws ConfigError, naming it, for what these files cannot express: the fit `pad`, a mean image, or a head other than softmax.
+ * Throws ConfigError, naming it, for what these files cannot express: the fit `pad`, a mean image, or a head of one output or none.
  */
 export async function writeHuggingFace(
   folder: string,
@@ -32,17 +33,18 @@ export async function writeHuggingFace(
   weights: TensorSource,
   training: CardRows | undefined,
 ): Promise<void> {
-  const { network, classNames, preprocessing, head = "softmax" } = model;
-  if (head !== "softmax") {
+  const { network, classNames, thresholds, preprocessing, head = "softmax" } = model;
+  const isSets = isMultiLabel(head, classesOf(network));
+  if (head !== "softmax" && !isSets) {
     throw new ConfigError(
-      `huggingface: the head is "${head}", but transformers.js computes a softmax; export as onnx with --probabilities`,
+      `huggingface: the head is "${describeHead(model)}", but transformers.js computes a softmax; export as onnx with --probabilities`,
     );
   }
   const processor = processorOf(preprocessing);
   await mkdir(join(folder, "onnx"));
-  const options = { head, classNames, preprocessing, inputName: "pixel_values" };
+  const options = { head, classNames, thresholds, preprocessing, inputName: "pixel_values" };
   await writeOnnxFile(join(folder, "onnx/model.onnx"), network, readingInto(weights), options);
-  await writeJson(join(folder, "config.json"), configOf(classNames, preprocessing));
+  await writeJson(join(folder, "config.json"), configOf(classNames, preprocessing, isSets));
   await writeJson(join(folder, "preprocessor_config.json"), processor);
   await writeFileDurably(join(folder, "README.md"), cardOf(model, training));
 }
@@ -52,7 +54,7 @@ async function writeJson(path: string, value: object): Promise<void> {
 }
 
 /** A model type that transformers.js runs as `pixel_values` → `logits`. */
-function configOf(classNames: readonly string[], { size, channels }: Preprocessing): object {
+function configOf(classNames: readonly string[], { size, channels }: Preprocessing, isSets: boolean): object {
   return {
     architectures: ["ResNetForImageClassification"],
     model_type: "resnet",
@@ -60,6 +62,7 @@ function configOf(classNames: readonly string[], { size, channels }: Preprocessi
     image_size: size[0] === size[1] ? size[0] : [...size],
     id2label: Object.fromEntries(classNames.map((name, c) => [c, name])),
     label2id: Object.fromEntries(classNames.map((name, c) => [name, c])),
+    ...(isSets ? { problem_type: "multi_label_classification" } : {}),
   };
 }
 
@@ -94,13 +97,31 @@ function processorOf({ size, channels, fit, resize, mean, deviation, meanImage }
   };
 }
 
-function cardOf({ network, classNames, preprocessing, metrics }: Model, training: CardRows | undefined): string {
+/** Code that classifies an image. */
+const classCode = `import { pipeline } from "@huggingface/transformers";
+
+const classify = await pipeline("image-classification", "USER/REPOSITORY", { dtype: "fp32" });
+console.log(await classify("image.jpg"));`;
+
+/** The pipeline computes a softmax whatever the problem type is. */
+const labelCode = `import { AutoModel, AutoProcessor, load_image } from "@huggingface/transformers";
+
+const model = await AutoModel.from_pretrained("USER/REPOSITORY", { dtype: "fp32" });
+const processor = await AutoProcessor.from_pretrained("USER/REPOSITORY");
+const { logits } = await model(await processor(await load_image("image.jpg")));
+const probabilities = logits.sigmoid().tolist()[0];
+console.log(probabilities.map((p, c) => [model.config.id2label[c], p]));`;
+
+function cardOf(model: Model, training: CardRows | undefined): string {
+  const { network, classNames, thresholds, preprocessing, metrics } = model;
+  const isSets = isMultiLabel(model.head ?? "softmax", classesOf(network));
   const [channels, height, width] = network.input;
   const colours = channels === 1 ? "grey" : "colour";
   const shown = classNames.slice(0, SHOWN_CLASSES).map(markdownText).join(", ");
   const more = classNames.length > SHOWN_CLASSES ? ", …" : "";
   const notes = [
     ...(isStochastic(network) ? ["Dropout, active at evaluation in this network, is off in this file."] : []),
+    ...(isSets ? [labelNote(thresholds)] : []),
     ...(network.source === "" ? [] : [`Network: ${markdownText(network.source)}.`]),
   ];
   return `---
@@ -121,10 +142,7 @@ ${notes.map((note) => `\n${note}\n`).join("")}
 ## Use
 
 \`\`\`js
-import { pipeline } from ${JSON.stringify(PACKAGE)};
-
-const classify = await pipeline("image-classification", "USER/REPOSITORY", { dtype: "fp32" });
-console.log(await classify("image.jpg"));
+${isSets ? labelCode : classCode}
 \`\`\`
 
 Classes: ${shown}${more}
@@ -149,8 +167,11 @@ Unknown. State the licence of the weights and of the training images here and at
 }
 
 const SHOWN_CLASSES = 100;
-/** Package that runs the folder. */
-const PACKAGE = "@huggingface/transformers";
+
+function labelNote(thresholds: readonly number[] | undefined): string {
+  const limits = thresholds ? thresholds.map((p) => p.toPrecision(3)).join(", ") : "0.5";
+  return `An image may show several of the classes or none: each has a probability of its own, and is present from ${limits}.`;
+}
 
 function tableOf(heading: string, rows: CardRows): string {
   if (rows.length === 0) return "Not stated.";

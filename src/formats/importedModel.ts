@@ -21,6 +21,8 @@ export interface ImportedMetadata {
   /** The softmax or sigmoid at the file's end, which is not a layer. Undefined if the file ends in a layer. */
   readonly head?: HeadName;
   readonly classNames?: readonly string[];
+  /** Minimum probability of each class that is present, of a multi-label network. */
+  readonly thresholds?: readonly number[];
   readonly preprocessing?: Preprocessing;
   /** Assumptions in place of facts that the file does not state, by the option of an import that states the fact. */
   readonly assumptions?: Assumptions;
@@ -42,13 +44,14 @@ export function importedFile(path: string, { network, tensors, metadata }: Impor
   const shapes = place(network).flatMap(({ layer, parameters }) =>
     parameters.map(({ name, shape }) => ({ name: `${layer.name}.${name}`, shape })),
   );
-  const { classNames, preprocessing, head, assumptions } = metadata;
+  const { classNames, thresholds, preprocessing, head, assumptions } = metadata;
   return {
     path,
     network,
     head,
     assumptions,
     classNames,
+    thresholds,
     preprocessing,
     weights: {
       tensors: shapes,

@@ -9,7 +9,7 @@ import type { Evaluation } from "../training/evaluation/metrics.ts";
 import { type CallQueue, createCallQueue } from "./callQueue.ts";
 import type { EvaluationDataOptions } from "./evaluationData.ts";
 import { type ClassModel, type OpenOptions, openClassModel } from "./openModel.ts";
-import { type ClassScore, multiLabelNote, type PredictOptions, requireThreshold } from "./predictRows.ts";
+import { type ClassScore, noteSingleLabels, type PredictOptions, requireThreshold } from "./predictRows.ts";
 import { createPredict, type EvaluateSplitOptions, evaluateInTurns, type ImageReader, unlessAborted } from "./turns.ts";
 
 /** Images and options of an evaluation. */
@@ -83,7 +83,6 @@ async function evaluateModel(
 ): Promise<Evaluation | undefined> {
   const { path, file, model, isForeign, head, threads, program } = opened;
   requireThreshold(opened, options.threshold);
-  if (head.isMultiLabel) options.onMessage?.(multiLabelNote);
   const { preprocessing } = model;
   // Refuses unsuitable views before the data set is loaded.
   if (options.tenCrop) tenCropViews(preprocessing);
@@ -91,6 +90,7 @@ async function evaluateModel(
   const { loadEvaluationData } = await import("./evaluationData.ts");
   const { createThreadedPreparation } = await import("../dataset/prepare/threadedPreparation.ts");
   const { split, close } = await loadEvaluationData(path, file, model, { ...options, isForeign });
+  noteSingleLabels(head, split, options.onMessage);
   const preparation = createThreadedPreparation({ preprocessing, threads });
   // Shared, since the threads that prepare batches write to it.
   const input = new Float32Array(new SharedArrayBuffer(4 * program.batchSize * sizeOf(model.network.input)));

@@ -1,16 +1,16 @@
 /** Evaluation of an ensemble of trained networks. */
-import { describeHead } from "../checkpoint/metadata.ts";
 import { createThreadedPreparation } from "../dataset/prepare/threadedPreparation.ts";
-import { ConfigError } from "../errors.ts";
 import { tenCropViews } from "../image/prepare/views.ts";
 import { checkSamePictures, columnsOf, type Member, scoreEnsemble } from "../training/evaluation/ensemble.ts";
 import { evaluateScores } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 import { scoreSplit } from "../training/evaluation/scores.ts";
 import type { EvaluateRunOptions } from "./classifier.ts";
+import { checkSameHeads, classesOf, meanThresholds } from "./ensembleModels.ts";
 import { type EvaluationData, loadEvaluationData } from "./evaluationData.ts";
+import { expandFolds } from "./foldRuns.ts";
 import { type ClassModel, type OpenOptions, openClassModel } from "./openModel.ts";
-import { multiLabelNote, requireThreshold } from "./predictRows.ts";
+import { noteSingleLabels } from "./predictRows.ts";
 
 /** Result of one network of the ensemble. */
 export interface EnsembleRun {
@@ -27,7 +27,7 @@ export interface EnsembleEvaluation extends Evaluation {
 }
 
 /**
- * Averages the probabilities of several runs (their best weights) or weights files over the same images, each prepared by its run's own
+ * Averages the probabilities of several runs (their best weights), all folds of a cross-validation, or weights files over the same images, each prepared by its run's own
  * preprocessing. All networks are in memory at the same time; other memory does not grow with the number of images. Undefined if it was aborted.
  *
  * Throws ConfigError if heads, classes or images differ, or if `tenCrop` is requested and a fit has no ten views.
@@ -39,25 +39,13 @@ export async function evaluateEnsemble(
   const opened: ClassModel[] = [];
   const data: EvaluationData[] = [];
   try {
-    for (const path of paths) opened.push(await openClassModel(path, options));
-    checkSameHead(opened, options);
+    for (const path of await expandFolds(paths)) opened.push(await openClassModel(path, options));
+    checkSameHeads(opened, options.threshold);
     const members = await membersOf(opened, data, options);
     return await evaluateMembers(opened, members, data, options);
   } finally {
     for (const { close } of [...data, ...opened]) close();
   }
-}
-
-/** Throws ConfigError if the heads of the networks differ, or for a threshold that does not apply to them. */
-function checkSameHead([first, ...others]: readonly ClassModel[], options: OpenOptions & EvaluateRunOptions): void {
-  if (!first) return;
-  const other = others.find(({ head }) => head !== first.head);
-  if (other) {
-    const [expected, got] = [first, other].map(({ model }) => describeHead(model));
-    throw new ConfigError(`${other.file}: expected the head of the first run, ${expected}, got ${got}`);
-  }
-  requireThreshold(first, options.threshold);
-  if (first.head.isMultiLabel) options.onMessage?.(multiLabelNote);
 }
 
 /** A member without its callback. */
@@ -98,13 +86,14 @@ async function evaluateMembers(
   opened: readonly ClassModel[],
   members: readonly Prepared[],
   data: readonly EvaluationData[],
-  { onProgress, onPrediction, signal, threshold }: EvaluateRunOptions,
+  { onProgress, onPrediction, onMessage, signal, threshold }: EvaluateRunOptions,
 ): Promise<EnsembleEvaluation | undefined> {
   const [first] = data;
   const [model] = opened;
   if (!first || !model) return undefined;
   const { split } = first;
   const { head } = model;
+  noteSingleLabels(head, split, onMessage);
   const right = members.map(() => 0);
   const scored = scoreEnsemble(
     members.map((member, i) => ({
@@ -114,12 +103,13 @@ async function evaluateMembers(
       },
     })),
     head,
+    split.labelSets,
   );
   const evaluation = await evaluateScores(scored, {
     split,
     classNames: classesOf(opened),
     head,
-    threshold,
+    threshold: meanThresholds(opened, threshold),
     onProgress: (images) => onProgress?.(images, split.length),
     onPrediction,
     signal,
@@ -129,9 +119,4 @@ async function evaluateMembers(
     return { file, network: model.network.name, top1Accuracy: (right[i] as number) / evaluation.images, isRandom };
   });
   return { ...evaluation, runs };
-}
-
-/** The first network's classes, in its order. */
-function classesOf([first]: readonly ClassModel[]): readonly string[] {
-  return first?.model.classNames ?? [];
 }

@@ -3,18 +3,39 @@
 import { realpath } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Model } from "../checkpoint/metadata.ts";
-import type { Dataset, LayoutOptions, Split, SplitName } from "../dataset/dataset.ts";
+import {
+  type Dataset,
+  type DatasetSource,
+  type LayoutOptions,
+  pickImages,
+  type Split,
+  type SplitName,
+} from "../dataset/dataset.ts";
 import { visibleName } from "../dataset/folder/classNames.ts";
+import { classesAt, type LabelSet } from "../dataset/labelSets.ts";
 import { requireLimit } from "../dataset/limit.ts";
-import { memorySource } from "../dataset/memorySource.ts";
+import { isMemoryName, memorySource } from "../dataset/memorySource.ts";
+import { datasetNames } from "../dataset/sources/datasetNames.ts";
 import { findDataset, storedDataset } from "../dataset/sources/datasets.ts";
 import { ConfigError } from "../errors.ts";
+import { isMultiLabel } from "../network/head.ts";
+import { classesOf } from "../network/network.ts";
 import { type RunConfig, readRunConfig, storedLimits } from "../settings/runConfig.ts";
 import { didYouMean } from "../suggest.ts";
 import { resizeNote } from "./predictionInput.ts";
 
 /** Table of labels of an evaluation: the run's, if it was trained on these images. */
-type TableChoice = Pick<LayoutOptions, "labels" | "imageColumn" | "labelColumn" | "splitColumn">;
+type TableChoice = Pick<LayoutOptions, (typeof tableKeys)[number]>;
+
+const tableKeys = [
+  "labels",
+  "imageColumn",
+  "labelColumn",
+  "splitColumn",
+  "labelSeparator",
+  "labelColumns",
+  "groupColumn",
+] as const;
 
 /** Data set of an evaluation. */
 export interface EvaluationDataOptions extends TableChoice {
@@ -104,13 +125,14 @@ async function openDataset(
   const loaded = await source.load({
     dataDir: dataDir ?? own?.dataset.dataDir,
     fitting,
-    // The run's fraction and seed determine the images that were held out.
     validationShare: run?.dataset.validationShare,
     seed: run?.recipe.seed,
     allAsTest: !own && !divided,
     part: split,
     trainedOn: run?.dataset.listed,
     maxBad: maxBad ?? own?.dataset.maxBad,
+    // The run's folds, fraction and seed determine the images that were held out.
+    ...(own || isFolder(source) ? { folds: run?.dataset.folds, fold: run?.dataset.fold } : {}),
     ...layoutOf(options, own),
     ...(split === "train" ? { trainLimit: limit, testLimit } : { trainLimit, testLimit: limit }),
     onPacking,
@@ -124,10 +146,15 @@ async function openDataset(
   return loaded;
 }
 
+/** True for a folder or an archive, which may be a copy of the run's. */
+function isFolder({ name }: DatasetSource): boolean {
+  const named: readonly string[] = datasetNames;
+  return !named.includes(name) && !isMemoryName(name);
+}
+
 /** Layout of the images: as given, and otherwise that of the run which was trained on them. */
 function layoutOf(options: EvaluationDataOptions, own: RunConfig | undefined): LayoutOptions {
-  const keys = ["labels", "imageColumn", "labelColumn", "splitColumn"] as const;
-  const chosen = Object.fromEntries(keys.map((key) => [key, options[key] ?? own?.dataset[key]]));
+  const chosen = Object.fromEntries(tableKeys.map((key) => [key, options[key] ?? own?.dataset[key]]));
   return { ...chosen, classes: own?.dataset.classes, classOrder: own?.dataset.classOrder };
 }
 
@@ -163,37 +190,40 @@ function doubtOf({ listed }: Dataset, own: RunConfig | undefined, run: RunConfig
 function relabelled(
   split: Split,
   dataset: Dataset,
-  { classNames, network }: Model,
+  { classNames, network, head }: Model,
   { skipUnknownClasses = false, onMessage }: EvaluationDataOptions,
 ): Split {
+  const { labelSets } = split;
+  if (labelSets && !isMultiLabel(head ?? "softmax", classesOf(network))) {
+    throw new ConfigError(
+      `${dataset.name}: expected one class per image, as ${network.name} was trained on, got several labels per image; choose another --dataset or --labels`,
+    );
+  }
   const own = classNames.map((name) => name.normalize("NFC"));
   const labels = Int32Array.from(dataset.classNames, (name) => own.indexOf(name.normalize("NFC")));
   if (labels.every((label, i) => label === i)) return split;
   const unknown = dataset.classNames.filter((_, i) => labels[i] === -1);
-  const all = { ...split, label: (index: number) => labels[split.label(index)] as number };
+  const all = labelSets
+    ? { ...split, labelSets: labelSets.map((set) => renumbered(set, labels)) }
+    : { ...split, label: (index: number) => labels[split.label(index)] as number };
   if (unknown.length === 0) return all;
   const list = (names: readonly string[]) =>
     names.slice(0, 5).map(visibleName).join(", ") + (names.length > 5 ? ", …" : "");
-  const known = Uint32Array.from(Array(split.length).keys()).filter((index) => all.label(index) >= 0);
+  const known = Uint32Array.from(Array(split.length).keys()).filter((index) =>
+    classesAt(all, index).every((c) => c >= 0),
+  );
   if (skipUnknownClasses && known.length > 0) {
     onMessage?.(
       `${dataset.name}: skipped ${split.length - known.length} of ${split.length} images, of classes that the weights lack: ${list(unknown)}`,
     );
-    return subset(all, known);
+    return pickImages(all, known);
   }
   throw new ConfigError(
     `${dataset.name}: expected the classes of ${network.name}'s weights (${list(classNames)}), also got ${list(unknown)}${didYouMean(unknown[0] as string, classNames)}; evaluate leaves out images of other classes with --skip-unknown-classes`,
   );
 }
 
-/** Some images of a split, in order. */
-function subset({ label, image, prefetch, path }: Split, indices: Uint32Array): Split {
-  const at = (index: number) => indices[index] as number;
-  return {
-    length: indices.length,
-    label: (index) => label(at(index)),
-    image: (index) => image(at(index)),
-    ...(prefetch && { prefetch: (wanted) => prefetch(wanted.map(at)) }),
-    ...(path && { path: (index) => path(at(index)) }),
-  };
+/** A set with the model's labels, ascending. */
+function renumbered(set: LabelSet, labels: Int32Array): LabelSet {
+  return set.map((label) => labels[label] as number).sort((a, b) => a - b);
 }

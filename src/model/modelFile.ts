@@ -2,9 +2,7 @@
 import { writeThrough } from "../checkpoint/durable.ts";
 import { encodeModel } from "../checkpoint/metadata.ts";
 import { writeSafetensors } from "../checkpoint/safetensorsWriter.ts";
-import { type Network, parametersOf } from "../network/network.ts";
-import { tensorNames } from "../network/tensorNames.ts";
-import type { Shape } from "../shape.ts";
+import { storedTensors } from "./modelBytes.ts";
 import { openSource } from "./modelSource.ts";
 import { checkWeights, type NetworkModel } from "./networkModel.ts";
 
@@ -40,12 +38,4 @@ export async function writeModel(path: string, model: NetworkModel): Promise<voi
     read: async (name: string) => weights.get(names.get(name) as string) as Float32Array,
   };
   await writeThrough(path, (temporary) => writeSafetensors(temporary, encodeModel(model, 0), source));
-}
-
-/** Each parameter with its name in a checkpoint. */
-function storedTensors(
-  network: Network,
-): readonly { readonly name: string; readonly stored: string; readonly shape: Shape }[] {
-  const names = tensorNames(network);
-  return parametersOf(network).map(({ name, shape }) => ({ name, stored: names.get(name) ?? name, shape }));
 }

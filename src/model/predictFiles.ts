@@ -11,25 +11,13 @@ import { DataError } from "../errors.ts";
 import { isStochastic, type PlacedLayer } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
 import { createFeatureWriter, rowFormatOf } from "./featureWriter.ts";
+import type { FilePrediction, PredictFilesOptions } from "./filePrediction.ts";
+import { expandFolds } from "./foldRuns.ts";
 import { openLayerOutputs } from "./layerOutputs.ts";
 import { openSource } from "./modelSource.ts";
-import { type OpenOptions, openClassModel } from "./openModel.ts";
+import { openClassModel } from "./openModel.ts";
 import { createPredictionInput } from "./predictionInput.ts";
-import { type ClassScore, type PredictOptions, predictRows, type RowPrediction } from "./predictRows.ts";
-
-/** Options of classifying files. */
-export interface PredictFilesOptions extends OpenOptions, PredictOptions {
-  /** Number of decoding threads. Default: one per core. */
-  readonly decodingThreads?: number;
-  /** Called after each batch of files. */
-  readonly onProgress?: (files: number, of: number) => void;
-  readonly signal?: AbortSignal;
-}
-
-/** Prediction for a file: every class, the most probable first; or the file's error, without its name. */
-export type FilePrediction =
-  | { readonly file: string; readonly classes: readonly ClassScore[] }
-  | { readonly file: string; readonly error: string };
+import { predictRows, type RowPrediction } from "./predictRows.ts";
 
 /** Image files: paths, or objects with paths. */
 export type ImageFiles = string | readonly (string | ImageJob)[];
@@ -77,7 +65,7 @@ export async function findPictures(
 }
 
 /**
- * Classifies files with a run (its best weights) or a weights file, in order, a batch at a time. Memory does not grow with their number. A file
+ * Classifies files with a run (its best weights), all folds of a cross-validation, or a weights file, in order, a batch at a time. Memory does not grow with their number. A file
  * that is not an image yields an error in its place; the others are classified.
  *
  * Throws CheckpointError or NativeError as `openClassifier`; the signal's reason if that is aborted.
@@ -87,9 +75,14 @@ export async function* predictFiles(
   files: ImageFiles,
   options: PredictFilesOptions = {},
 ): AsyncGenerator<readonly FilePrediction[]> {
-  const { model } = await openSource(path, options.openSource);
+  const paths = await expandFolds([path]);
+  const { model } = await openSource(paths[0] as string, options.openSource);
   // Random predictions are a function of the image alone, see `predictRows`.
   const batchSize = isStochastic(model.network) ? 1 : (options.batchSize ?? BATCH_SIZE);
+  if (paths.length > 1) {
+    const { predictEnsemble } = await import("./predictEnsemble.ts");
+    return yield* predictEnsemble(paths, jobsOf(files), { ...options, batchSize });
+  }
   const opened = await openClassModel(path, { ...options, batchSize });
   try {
     const { input } = opened.program;

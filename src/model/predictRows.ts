@@ -1,10 +1,11 @@
 /** Predictions of a compiled classifier for prepared images. */
 import type { Model } from "../checkpoint/metadata.ts";
+import type { LabelledImages } from "../dataset/labelSets.ts";
 import type { Program } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
 import { sizeOf } from "../shape.ts";
 import { type ClassHead, outputProblem } from "../training/evaluation/classHead.ts";
-import { DEFAULT_THRESHOLD } from "../training/evaluation/multiLabel.ts";
+import { type Thresholds, thresholdOf, thresholdsOf } from "../training/evaluation/multiLabel.ts";
 
 /** A compiled trained network whose outputs are class scores. */
 export interface CompiledClassifier {
@@ -22,7 +23,7 @@ export interface ClassScore {
   readonly className: string;
   /** From 0 to 1; the probabilities of all classes sum to 1, except in a multi-label network. */
   readonly probability: number;
-  /** For a multi-label network only: true if the probability is at the threshold or above. */
+  /** For a multi-label network only: true if the probability is at the class's threshold or above. */
   readonly isPresent?: boolean;
 }
 
@@ -32,15 +33,24 @@ export interface PredictOptions {
   readonly samples?: number;
   /** Random seed of those predictions. Default 0. */
   readonly seed?: number;
-  /** For a multi-label network: minimum probability of a class that is present, between 0 and 1. Default 0.5. */
+  /** For a multi-label network: minimum probability of a class that is present, between 0 and 1. Default: those stored with the weights, or 0.5. */
   readonly threshold?: number;
   /** Cancels a prediction that has not begun: it then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
 /** A note on the evaluation of a multi-label network. */
-export const multiLabelNote =
+const multiLabelNote =
   "multi-label network: each image is taken to show its folder's class and no other; precision, recall and F1 are at the threshold";
+
+/** Says how images with one class each are evaluated by a multi-label network. */
+export function noteSingleLabels(
+  { isMultiLabel }: ClassHead,
+  { labelSets }: Pick<LabelledImages, "labelSets">,
+  onMessage: ((message: string) => void) | undefined,
+): void {
+  if (isMultiLabel && !labelSets) onMessage?.(multiLabelNote);
+}
 
 /** Throws ConfigError for an invalid threshold, or one given to a network that is not multi-label. */
 export function requireThreshold({ head, file }: Pick<CompiledClassifier, "head" | "file">, threshold?: number): void {
@@ -68,9 +78,10 @@ export async function predictRows(
 ): Promise<readonly RowPrediction[]> {
   const { head, model } = classifier;
   requireThreshold(classifier, options.threshold);
+  const thresholds = thresholdsOf(model, options.threshold);
   const rows = await predictProbabilities(classifier, images, count, options);
   return rows.map((own) =>
-    typeof own === "string" ? { error: own } : { classes: rankClasses(own, model.classNames, head, options.threshold) },
+    typeof own === "string" ? { error: own } : { classes: rankClasses(own, model.classNames, head, thresholds) },
   );
 }
 
@@ -115,14 +126,23 @@ export function rankClasses(
   probabilities: Float64Array,
   classNames: readonly string[],
   { isMultiLabel }: Pick<ClassHead, "isMultiLabel">,
-  threshold = DEFAULT_THRESHOLD,
+  thresholds: Thresholds,
 ): readonly ClassScore[] {
   return classNames
     .map((className, c) => {
       const probability = probabilities[c] as number;
-      return { className, probability, ...(isMultiLabel ? { isPresent: probability >= threshold } : {}) };
+      return {
+        className,
+        probability,
+        ...(isMultiLabel ? { isPresent: probability >= thresholdOf(thresholds, c) } : {}),
+      };
     })
     .sort((a, b) => b.probability - a.probability);
+}
+
+/** The most probable classes, at most `top`, and all others that are present. */
+export function shownClasses(classes: readonly ClassScore[], top: number): readonly ClassScore[] {
+  return classes.filter(({ isPresent }, i) => i < top || isPresent);
 }
 
 /** Hash of an image, which seeds its dropout masks: FNV-1a over its words. */

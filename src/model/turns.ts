@@ -1,4 +1,5 @@
 /** Predictions and evaluations that take turns on one compiled classifier. */
+
 import type { Split } from "../dataset/dataset.ts";
 import type { Preparation } from "../dataset/prepare/preparation.ts";
 import { NonFiniteError } from "../errors.ts";
@@ -7,6 +8,7 @@ import { tenCropViews } from "../image/prepare/views.ts";
 import { sizeOf } from "../shape.ts";
 import { evaluate } from "../training/evaluation/evaluate.ts";
 import type { Evaluation, Prediction } from "../training/evaluation/metrics.ts";
+import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
 import type { ScoringProgram } from "../training/evaluation/scores.ts";
 import type { CallQueue } from "./callQueue.ts";
 import { createPredictionInput } from "./predictionInput.ts";
@@ -52,7 +54,7 @@ export function createPredict<Input>(
 export interface EvaluateSplitOptions {
   /** Random seed of dropout that is active at evaluation. Default 0. */
   readonly seed?: number;
-  /** For a multi-label network: minimum probability of a class that is present, between 0 and 1. Default 0.5. */
+  /** For a multi-label network: minimum probability of a class that is present, between 0 and 1. Default: those stored with the weights, or 0.5. */
   readonly threshold?: number;
   /**
    * Averages ten views of each image: the four corners and the centre of the area that its fit keeps, and their reflections. Throws ConfigError if
@@ -81,7 +83,7 @@ export function evaluateInTurns(
     preparation,
     classNames: model.classNames,
     head,
-    threshold,
+    threshold: thresholdsOf(model, threshold),
     seed,
     views: tenCrop ? tenCropViews(model.preprocessing) : undefined,
     onProgress: (images) => onProgress?.(images, split.length),

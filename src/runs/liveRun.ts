@@ -6,7 +6,8 @@ import { type LogPosition, logStart, readLogAfter } from "../checkpoint/runLog.t
 import { withReader } from "../checkpoint/safetensorsReader.ts";
 import { directoryHolder } from "../directoryLock.ts";
 import { CheckpointError } from "../errors.ts";
-import { findFirstKernels, readKernels } from "../explain/filterFigure.ts";
+import { readKernels } from "../explain/filterFigure.ts";
+import { findFirstKernels } from "../explain/firstKernels.ts";
 import { encodePng } from "../image/files/decode.ts";
 import { type CurveCollector, type Curves, collectCurves, curvesOf } from "../report/charts/curveSeries.ts";
 import { drawCurves } from "../report/charts/curves.ts";

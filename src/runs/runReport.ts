@@ -1,13 +1,16 @@
 /** Curves and report of a run directory. */
+
 import { basename, join } from "node:path";
 import { writeFileDurably } from "../checkpoint/durable.ts";
+import type { Model } from "../checkpoint/metadata.ts";
 import { evaluationsOf, type LogEntry } from "../checkpoint/runLog.ts";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import { type Dataset, validationSplit } from "../dataset/dataset.ts";
 import { batches } from "../dataset/prepare/batches.ts";
 import { createPreparation } from "../dataset/prepare/preparation.ts";
 import type { Program } from "../engine/engine.ts";
-import { describeKernels, drawKernels, findFirstKernels, kernelImages } from "../explain/filterFigure.ts";
+import { drawKernels } from "../explain/filterFigure.ts";
+import { describeKernels, findFirstKernels, kernelImages } from "../explain/firstKernels.ts";
 import { encodePng } from "../image/files/decode.ts";
 import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
@@ -20,12 +23,19 @@ import { toPng } from "../report/figures/png.ts";
 import { describeCorrect, drawGallery, type ReportGallery, type ReportPrediction } from "../report/pages/gallery.ts";
 import type { ReportChart } from "../report/pages/htmlParts.ts";
 import { type ReportSection, renderReport } from "../report/pages/reportPage.ts";
+import { noLabel } from "../report/tables/evaluation.ts";
 import { layerOverview } from "../report/tables/networkTables.ts";
 import { describeFineTuning } from "../settings/fineTuning.ts";
 import { type RunConfig, settingRows } from "../settings/runConfig.ts";
 import { sizeOf } from "../shape.ts";
-import { softmax } from "../training/evaluation/classHead.ts";
-import type { Evaluation, Prediction } from "../training/evaluation/metrics.ts";
+import { headOfLabels } from "../training/evaluation/classHead.ts";
+import {
+  countEvaluation,
+  describePrediction,
+  type Evaluation,
+  type Prediction,
+} from "../training/evaluation/metrics.ts";
+import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
 import { changesSmoothly } from "../training/schedule.ts";
 import { writeChart } from "./chartFiles.ts";
 
@@ -56,6 +66,8 @@ export interface RunReport {
   readonly log: readonly LogEntry[];
   /** Evaluation of these weights. */
   readonly evaluation: Evaluation;
+  /** Model of these weights. */
+  readonly model: Pick<Model, "thresholds">;
   /** Name of the weights file, and the iteration it was saved after. */
   readonly file: string;
   readonly iteration: number | undefined;
@@ -196,6 +208,7 @@ export interface GallerySource {
   readonly config: RunConfig;
   readonly dataset: Dataset;
   readonly program: Program;
+  readonly model: Pick<Model, "thresholds">;
 }
 
 /** Non-empty galleries of a report, with heading and description. */
@@ -204,11 +217,14 @@ async function galleriesOf(
   evaluation: Pick<Evaluation, "worstMistakes" | "bestPredictions">,
 ): Promise<readonly ReportGallery[]> {
   const some = await shownPredictions(source);
+  const isSets = validationSplit(source.dataset).labelSets !== undefined;
   const galleries: readonly ReportGallery[] = [
     {
       name: "mistakes",
       heading: "Worst mistakes",
-      description: "Images whose true class has the lowest probability.",
+      description: isSets
+        ? "Images whose labels have the lowest probability together, of those with a wrong label."
+        : "Images whose true class has the lowest probability.",
       predictions: await shownImages(source, evaluation.worstMistakes),
     },
     {
@@ -231,13 +247,18 @@ async function shownImages(
   const shown: ReportPrediction[] = [];
   for (const { index, className, predicted, probability } of predictions) {
     const png = await encodePng(split.image(index));
-    shown.push({ png, trueClass: className, predictedClass: predicted, probability });
+    shown.push({ png, trueClass: className || noLabel, predictedClass: predicted || noLabel, probability });
   }
   return shown;
 }
 
 /** Predictions for test images spread evenly over the set, so that sets sorted by class contribute every class. */
-async function shownPredictions({ config, dataset, program }: GallerySource): Promise<readonly ReportPrediction[]> {
+async function shownPredictions({
+  config,
+  dataset,
+  program,
+  model,
+}: GallerySource): Promise<readonly ReportPrediction[]> {
   const { preprocessing, recipe } = config;
   const { classNames } = config.dataset;
   const split = validationSplit(dataset);
@@ -249,16 +270,19 @@ async function shownPredictions({ config, dataset, program }: GallerySource): Pr
   for await (const batch of batches({ split, preparation, batchSize, order, into: input })) {
     const draws = { seed: recipe.seed, first: shown.length };
     const logits = await program.forward(batch.images, batch.count, draws);
-    const classes = sizeOf(program.outputShape);
-    for (let row = 0; row < batch.count; row++) {
+    const counter = countEvaluation(classNames, {
+      head: headOfLabels(split),
+      threshold: thresholdsOf(model),
+      labelSets: split.labelSets,
+    });
+    const judgements = counter.add(logits, batch.labels, batch.count);
+    for (const [row, judgement] of judgements.entries()) {
       const index = batch.indices[row] as number;
-      const probabilities = softmax(logits.subarray(row * classes, (row + 1) * classes));
-      const probability = Math.max(...probabilities);
-      const nameOf = (label: number) => classNames[label] ?? String(label);
+      const { className, predicted, probability } = describePrediction(judgement, { index }, classNames);
       shown.push({
         png: await encodePng(split.image(index)),
-        trueClass: nameOf(split.label(index)),
-        predictedClass: nameOf(probabilities.indexOf(probability)),
+        trueClass: className || noLabel,
+        predictedClass: predicted || noLabel,
         probability,
       });
     }

@@ -1,12 +1,13 @@
 /** State of a run, read from its directory. Locks and writes nothing, so the run may continue meanwhile. */
 import { readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { checkpointFiles, fileExists, resolveModelFile } from "../checkpoint/checkpointFiles.ts";
+import { checkpointFiles, fileExists, foldDirectory, resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import { readDivergence } from "../checkpoint/divergence.ts";
 import { loadModel } from "../checkpoint/model.ts";
 import { type LogEntry, logStart, readLog, readLogAfter } from "../checkpoint/runLog.ts";
 import { directoryHolder } from "../directoryLock.ts";
 import { CheckpointError, codeOf, messageOf } from "../errors.ts";
+import { foldsIn } from "../model/foldRuns.ts";
 import type { ImportedRun, RunFigures, RunState } from "../report/tables/runTable.ts";
 import { type RunConfig, readRunConfig } from "../settings/runConfig.ts";
 import { collectTail, type LogTail } from "./logTail.ts";
@@ -98,7 +99,8 @@ export function figuresOf({ directory, state, config, tail, divergence }: RunSta
 export type ListedRun = RunFigures | ImportedRun | { readonly run: string; readonly problem: string };
 
 /**
- * Lists the runs directly inside a folder: imported weights first, then runs by start time. A run directory lists itself.
+ * Lists the runs directly inside a folder, and the folds of cross-validations in it: imported weights first, then runs by start time. A run directory lists
+ * itself.
  *
  * Throws CheckpointError if the folder does not exist.
  */
@@ -112,7 +114,10 @@ export async function listRuns(folder: string): Promise<readonly ListedRun[]> {
   const runs: ListedRun[] = [];
   for (const name of names.sort()) {
     const directory = join(folder, name);
-    if ((await isDirectory(directory)) && (await isRun(directory))) runs.push(await listed(directory));
+    if (!(await isDirectory(directory))) continue;
+    const folds = (await foldsIn(directory)) ?? 0;
+    const found = folds > 0 ? Array.from({ length: folds }, (_, i) => foldDirectory(directory, i + 1)) : [directory];
+    for (const run of found) if (await isRun(run)) runs.push(await listed(run));
   }
   const startOf = (run: ListedRun) => ("started" in run ? run.started : "");
   return runs.sort((a, b) => startOf(a).localeCompare(startOf(b)));

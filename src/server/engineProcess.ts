@@ -13,7 +13,7 @@ import { type EngineSource, SOURCE_VARIABLE } from "./engineFacts.ts";
 import { BUSY_SINCE, type FromEngine, now, type ToEngine } from "./engineMessages.ts";
 
 // The server ends this process; a signal to its group is meant for the server.
-for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(name, () => undefined);
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"] as const) process.on(name, () => undefined);
 
 const source = JSON.parse(process.env[SOURCE_VARIABLE] ?? "") as EngineSource;
 const { port1: port, port2 } = new MessageChannel();

@@ -8,6 +8,7 @@ import { type AccessRules, startHttpServer } from "./httpServer.ts";
 import { createMetrics } from "./metrics.ts";
 import { route } from "./routes.ts";
 import { createServedModel } from "./servedModel.ts";
+import { createWebAnswers } from "./webAnswers.ts";
 
 /** Options of a server. */
 export interface PredictionServerOptions {
@@ -17,6 +18,8 @@ export interface PredictionServerOptions {
   readonly access: AccessRules;
   /** Maximum number of images of each network that are accepted and not answered. */
   readonly queue: number;
+  /** Lets the page load the networks' weights. Default false. */
+  readonly shareWeights?: boolean;
   /** Maximum number of connections. Default 512. */
   readonly connections?: number;
   /** Called with notes and warnings. */
@@ -40,7 +43,7 @@ const LAST_ANSWERS = 25_000;
  * Starts a server. Throws ConfigError if the address is unavailable or a network cannot be opened.
  */
 export async function startPredictionServer(options: PredictionServerOptions): Promise<PredictionServer> {
-  const { sources, address, access, queue, onMessage, connections = CONNECTIONS } = options;
+  const { sources, address, access, queue, onMessage, connections = CONNECTIONS, shareWeights = false } = options;
   const engines = await startEngines(sources, onMessage);
   const tensors = [...sources].map(([name, { maxBatch }]) => {
     const { model } = (engines.get(name) as EngineHost).facts;
@@ -51,6 +54,7 @@ export async function startPredictionServer(options: PredictionServerOptions): P
     await Promise.all([pool.close(), ...[...engines.values()].map((host) => host.close())]);
   };
   const metrics = createMetrics();
+  const web = createWebAnswers({ sources, shareWeights });
   const version = packageVersion();
   const models = new Map(
     [...engines].map(([name, host], index) => {
@@ -69,6 +73,7 @@ export async function startPredictionServer(options: PredictionServerOptions): P
         route(exchange, {
           models,
           metrics,
+          web,
           version,
           connections: () => server.connections.count,
           isClosing: () => closing !== undefined,

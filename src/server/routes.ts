@@ -5,15 +5,16 @@ import { jsonAnswer } from "./httpServer.ts";
 import { inferMetadata, VERSION } from "./inferRequest.ts";
 import type { Gauge, Metrics } from "./metrics.ts";
 import { lengthOf } from "./pieces.ts";
-import { pageHeaders, renderPredictPage } from "./predictPage.ts";
 import { RequestError, unavailable } from "./requestError.ts";
 import type { ServedModel } from "./servedModel.ts";
+import { samplePath, type WebAnswers } from "./webAnswers.ts";
 
 /** State that the answers depend on. */
 export interface RouteState {
   /** By name; the first answers requests that name none. */
   readonly models: ReadonlyMap<string, ServedModel>;
   readonly metrics: Metrics;
+  readonly web: WebAnswers;
   /** Version of this program. */
   readonly version: string;
   /** Number of open connections. */
@@ -32,10 +33,15 @@ interface Route {
 }
 
 const routes: readonly Route[] = [
-  { path: /^\/$/, get: (_exchange, { models }) => page([...models.keys()]) },
+  { path: /^\/$/, get: (_exchange, { web }) => web.page() },
+  { path: new RegExp(`^${samplePath.replaceAll(".", "\\.")}$`), get: (_exchange, { web }) => web.sample() },
   { path: /^\/predict$/, post: predict },
   { path: /^\/models$/, get: (_exchange, { models }) => jsonAnswer({ models: [...models.keys()] }) },
   { path: /^\/models\/([^/]+)$/, get: (_exchange, state, name) => description(modelOf(state, name)) },
+  {
+    path: /^\/models\/([^/]+)\/weights$/,
+    get: (_exchange, state, name) => state.web.weights(modelOf(state, name).name),
+  },
   { path: /^\/metrics$/, get: (_exchange, state) => figures(state) },
   { path: /^\/v2\/?$/, get: (_exchange, { version }) => serverMetadata(version) },
   { path: /^\/v2\/health\/live$/, get: () => jsonAnswer({ live: true }) },
@@ -127,10 +133,6 @@ async function infer(exchange: Exchange, state: RouteState, name: string): Promi
 }
 
 const LENGTH_HEADER = "inference-header-content-length";
-
-function page(names: readonly string[]): Answer {
-  return { headers: pageHeaders, body: renderPredictPage(names) };
-}
 
 function description({ name, host, classNames, summary }: ServedModel): Answer {
   const { engine, precision } = host.facts;

@@ -1,6 +1,8 @@
 /** A served network: its place in the server's queue, its engine process, and its description. */
+
 import { type ClassScore, rankClasses } from "../model/predictRows.ts";
 import { type NetworkSummary, summarize } from "../network/summary.ts";
+import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
 import type { DecodeJob } from "./decodeJob.ts";
 import type { DecodePool } from "./decodePool.ts";
 import type { EngineHost } from "./engineHost.ts";
@@ -98,7 +100,7 @@ export function createServedModel({ name, host, facts, index, pool, queue, metri
       inQueue(exchange, 1, async () => {
         const { images } = await decode(exchange, { model: index, body: joined(body), contentType });
         const probabilities = await host.infer(images, exchange.signal);
-        return rankClasses(probabilities, model.classNames, { isMultiLabel });
+        return rankClasses(probabilities, model.classNames, { isMultiLabel }, thresholdsOf(model));
       }),
     async infer(exchange, body, jsonBytes) {
       if (jsonBytes > SHORT_JSON) {

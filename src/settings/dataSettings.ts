@@ -57,6 +57,51 @@ export const dataSettings = {
     commands: inputCommands,
     place: "dataset.splitColumn",
   }),
+  /** Separator of several labels in a cell of the label column. */
+  labelSeparator: setting({
+    schema: nonEmpty,
+    value: "<text>",
+    help: 'separator of several labels in a cell, such as ";"; a blank cell is an image without labels',
+    section: "Data",
+    commands: inputCommands,
+    place: "dataset.labelSeparator",
+  }),
+  /** Columns of 0 and 1, one for each label. */
+  labelColumns: setting({
+    schema: z.array(nonEmpty).readonly(),
+    value: "<names>",
+    help: "columns of 0 and 1, one for each label, comma-separated (default: all others, if they contain only 0 and 1 and no column is called like a label)",
+    section: "Data",
+    commands: inputCommands,
+    place: "dataset.labelColumns",
+  }),
+  /** Column of groups whose images stay together. */
+  groupColumn: setting({
+    schema: nonEmpty,
+    value: "<name>",
+    help: "column of groups, such as patients, whose images stay together when images are held out or divided into folds",
+    section: "Data",
+    commands: inputCommands,
+    place: "dataset.groupColumn",
+  }),
+  /** Number of folds for cross-validation. */
+  folds: setting({
+    schema: z.int().min(2),
+    value: "<n>",
+    help: "cross-validation: train n networks, each validated on another of n stratified folds of the training images",
+    section: "Data",
+    commands: ["train"],
+    place: "dataset.folds",
+  }),
+  /** The fold that a run holds out. */
+  fold: setting({
+    schema: z.int().positive(),
+    value: "<n>",
+    help: "train with this fold of --folds held out only, from 1 (default: all, one after the other)",
+    section: "Data",
+    commands: ["train"],
+    place: "dataset.fold",
+  }),
   classes: setting({
     schema: nonEmpty,
     value: "<file>",

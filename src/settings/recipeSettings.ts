@@ -4,10 +4,11 @@ import { inner } from "../schema.ts";
 import { earlyStoppingSchema } from "../training/earlyStopping.ts";
 import { defaultMonitor, monitorNames } from "../training/monitor.ts";
 import { type ClassWeights, describeClassWeights } from "../training/objective/classWeights.ts";
+import { describePositiveWeights, type PositiveWeights } from "../training/objective/positiveWeights.ts";
 import { describeOptimizer } from "../training/optimizers/optimizer.ts";
 import { optimizerNames, optimizerSchema } from "../training/optimizers/optimizers.ts";
 import { sgdSchema } from "../training/optimizers/sgd.ts";
-import { recipeSchema } from "../training/recipe.ts";
+import { recipeSchema, thresholdNames } from "../training/recipe.ts";
 import { scheduleNames, scheduleSchema } from "../training/schedule.ts";
 import { at, type Members, nameOr, setting, stepCommands, trainingCommands, withPlace } from "./setting.ts";
 import type { StoredRun } from "./storedRun.ts";
@@ -140,6 +141,31 @@ export const recipeSettings = {
     place: "recipe.classWeights",
     compare: (value, { recipe }) => [describeClassWeights(value), describeClassWeights(recipe.classWeights)],
     report: ({ recipe }) => describeClassWeights(recipe.classWeights),
+  }),
+  positiveWeights: setting({
+    schema: nameOr(
+      z.union([z.enum(["none", "balanced"]), z.number().positive()]),
+      inner(shape.positiveWeights),
+    ) as z.ZodType<PositiveWeights>,
+    text: z.union([z.enum(["none", "balanced"]), z.coerce.number().positive()]),
+    value: "<weight>",
+    help: "multi-label: weight of present labels in the loss, a number for all, or balanced: images without the label / images with it",
+    section: "Loss and sampling",
+    suggestions: ["none", "balanced"],
+    commands: trainingCommands,
+    place: "recipe.positiveWeights",
+    compare: (value, { recipe: { positiveWeights = "none" } }) => [
+      describePositiveWeights(value),
+      describePositiveWeights(positiveWeights),
+    ],
+  }),
+  thresholds: setting({
+    schema: z.enum(thresholdNames),
+    value: "<name>",
+    help: "multi-label: minimum probability of a present label. fixed: 0.5; fitted: the best F1 score of each label on the validation set (default: fixed)",
+    section: "Loss and sampling",
+    commands: trainingCommands,
+    place: "recipe.thresholds",
   }),
   sampler: setting({
     schema: inner(shape.sampler),

@@ -148,6 +148,7 @@ function expected(json: z.core.JSONSchema.JSONSchema): string {
   if (json.type === "number" || json.type === "integer") {
     return `a ${json.type === "integer" ? "whole number" : "number"} ${bounds(json)}`.trim();
   }
+  if (json.anyOf) return json.anyOf.map((one) => expected(one as z.core.JSONSchema.JSONSchema)).join(", or ");
   return json.type === "boolean" ? "true or false" : "a text";
 }
 

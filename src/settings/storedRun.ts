@@ -2,6 +2,7 @@
 import * as z from "zod";
 import type { Precision } from "../engine/engine.ts";
 import { preprocessingSchema } from "../image/prepare/preprocess.ts";
+import { headNames } from "../network/head.ts";
 import { type Network, parseNetwork } from "../network/network.ts";
 import { recipeSchema } from "../training/recipe.ts";
 import { divergencePolicySchema } from "./divergencePolicy.ts";
@@ -31,6 +32,8 @@ export const storedDatasetSchema = z.object({
 export const storedRunSchema = z.object({
   dataset: storedDatasetSchema,
   network: networkSchema,
+  /** Step from the network's outputs to probabilities; absent for softmax. */
+  head: z.enum(headNames).exactOptional(),
   recipe: recipeSchema,
   preprocessing: preprocessingSchema,
   /** Principal components of the training images' colours, if the recipe adds lighting noise. */

@@ -12,6 +12,7 @@ import { operations } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { formatDuration } from "../report/numbers.ts";
 import { type Shape, sizeOf } from "../shape.ts";
+import { trainingLoss } from "../training/objective/labelSettings.ts";
 import type { Optimizer } from "../training/optimizers/optimizer.ts";
 import type { Training } from "../training/train.ts";
 import { digest, digestOfTensors, type FeatureSplit, type FrozenPart, withFeatures } from "./featureCache.ts";
@@ -55,6 +56,7 @@ export async function compileModel(
     precision,
     exact,
     frozen: fineTuning?.frozen ?? [],
+    loss: trainingLoss(run.config.recipe, run.config.dataset.classNames, run.dataset.train),
   };
   const program = await run.engine.compileTraining({ ...request, communicator });
   const head = weightStore(program, network);
@@ -171,7 +173,7 @@ async function frozenPart(
 
 async function compileBelow(
   engine: PreparedRun["engine"],
-  { frozen: _frozen, ...request }: CompileRequest,
+  { frozen: _frozen, loss: _loss, ...request }: CompileRequest,
   weights: TensorStore,
   network: PreparedRun["config"]["network"],
 ): Promise<Program> {

@@ -1,5 +1,6 @@
 /** Layers of a run's network that are initialized from a file, frozen and trained. */
 import { ConfigError } from "../errors.ts";
+import type { HeadName } from "../network/head.ts";
 import { type Network, type PlacedLayer, place } from "../network/network.ts";
 import type { FineTuning } from "../settings/fineTuning.ts";
 import { frozenLayers, type InitFrom } from "../settings/initFrom.ts";
@@ -8,10 +9,15 @@ import { equalShapes, type Shape } from "../shape.ts";
 import type { Recipe } from "../training/recipe.ts";
 
 /** Throws ConfigError if no layer fits, or if the layers to freeze are unknown, have new weights, or are all layers with weights. */
-export function planFineTuning(plan: TuningPlan, network: Network, classNames: readonly string[]): FineTuning {
+export function planFineTuning(
+  plan: TuningPlan,
+  network: Network,
+  classNames: readonly string[],
+  head?: HeadName,
+): FineTuning {
   const { oldLayersRate } = plan;
   const { from, file, checksum } = plan.from;
-  const { taken, fresh } = matchLayers(network, classNames, plan.from);
+  const { taken, fresh } = matchLayers(network, classNames, plan.from, head);
   const frozen = frozenLayers(network, plan.freeze);
   refuseToFreeze(network, frozen, taken);
   const keptViews = viewsOf(network, frozen, plan);
@@ -80,18 +86,23 @@ export interface LayerMatch {
 }
 
 /**
- * Takes a layer if the file has all its tensors, by name and shape; the last layer only if the classes are also the same.
+ * Takes a layer if the file has all its tensors, by name and shape; the last layer only if the head and the classes are also the same.
  *
  * Throws ConfigError, with the reasons, if no layer can be taken.
  */
-export function matchLayers(network: Network, classNames: readonly string[], initFrom: InitFrom): LayerMatch {
+export function matchLayers(
+  network: Network,
+  classNames: readonly string[],
+  initFrom: InitFrom,
+  head: HeadName = "softmax",
+): LayerMatch {
   const learning = place(network).filter(({ parameters }) => parameters.length > 0);
   const taken: string[] = [];
   const fresh: { layer: string; reason: string }[] = [];
   for (const [i, placed] of learning.entries()) {
     const isHead = i === learning.length - 1;
     const { name } = placed.layer;
-    const reason = whyNew(placed, initFrom) ?? (isHead ? otherAnswers(classNames, initFrom.model) : undefined);
+    const reason = whyNew(placed, initFrom) ?? (isHead ? otherAnswers(classNames, head, initFrom.model) : undefined);
     if (reason === undefined) taken.push(name);
     else fresh.push({ layer: name, reason });
   }
@@ -112,11 +123,12 @@ function whyNew({ layer, parameters }: PlacedLayer, { shapes }: InitFrom): strin
   return reasons.length > 0 ? reasons.join("; ") : undefined;
 }
 
-/** The reason not to take the last layer; undefined if there is none. Training uses a softmax. */
+/** The reason not to take the last layer; undefined if there is none. */
 function otherAnswers(
   here: readonly string[],
+  wanted: HeadName,
   { classNames, head = "softmax" }: InitFrom["model"],
 ): string | undefined {
-  if (head !== "softmax") return `its head is ${head}, not softmax`;
+  if (head !== wanted) return `its head is ${head}, not ${wanted}`;
   return here.every((name, i) => name === classNames[i]) ? undefined : "other classes";
 }

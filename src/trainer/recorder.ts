@@ -2,7 +2,7 @@
 import type { LogEntry } from "../checkpoint/runLog.ts";
 import { CheckpointError } from "../errors.ts";
 import { formatLoss, formatPercent } from "../report/numbers.ts";
-import type { Evaluation } from "../training/evaluation/metrics.ts";
+import { accuracyOf, type Evaluation } from "../training/evaluation/metrics.ts";
 import { type Evaluated, isBetter } from "../training/monitor.ts";
 import type { Recipe } from "../training/recipe.ts";
 import { means, type Position, type Tally } from "../training/state.ts";
@@ -17,8 +17,16 @@ export interface RunStorage {
   readonly bestWeights: string;
   /** Adds a line to the log. */
   append(entry: LogEntry): Promise<void>;
-  /** Saves the weights and the optimizer's state of a position; `isBest`: as the best weights too. */
-  save(position: Position, log: readonly LogEntry[], isBest: boolean): Promise<void>;
+  /**
+   * Saves the weights and the optimizer's state of a position; `isBest`: as the best weights too. `thresholds` are those that its evaluation fitted, if the
+   * recipe fits any.
+   */
+  save(
+    position: Position,
+    log: readonly LogEntry[],
+    isBest: boolean,
+    thresholds: readonly number[] | undefined,
+  ): Promise<void>;
   /** Plots the curves of a log. */
   draw(log: readonly LogEntry[]): Promise<void>;
 }
@@ -129,13 +137,20 @@ async function recordEvaluation(
   evaluation: Evaluation,
 ): Promise<void> {
   const { storage, recipe, log, observer } = recording;
-  const entry = { ...trained, testLoss: evaluation.loss, testAccuracy: evaluation.top1Accuracy };
+  const { loss: testLoss, multiLabel } = evaluation;
+  const ranking = multiLabel?.meanAveragePrecision ?? undefined;
+  const entry: LogEntry = {
+    ...trained,
+    testLoss,
+    testAccuracy: accuracyOf(evaluation),
+    ...(ranking === undefined ? {} : { testMeanAveragePrecision: ranking }),
+  };
   recording.evaluation = evaluation;
   await write(recording, entry);
-  const best = !recording.best || isBetter(recipe.monitor, entry, recording.best);
+  const best = !recording.best || isBetter(recipe.monitor, entry as Evaluated, recording.best);
   recording.evaluated = { position, best };
   if ((await trySave(recording, position, best)) && best) {
-    recording.best = entry;
+    recording.best = entry as Evaluated;
     recording.bestEvaluation = evaluation;
   }
   await attempt(recording, "curves", () => storage.draw(log));
@@ -164,10 +179,11 @@ async function trySave(recording: Recording, position: Position, best: boolean):
 }
 
 async function save(recording: Recording, position: Position, isBest: boolean): Promise<void> {
-  const { storage, log } = recording;
+  const { storage, log, recipe, evaluated, evaluation } = recording;
+  const isFitted = recipe.thresholds === "fitted" && evaluated?.position === position;
   // Before the checkpoint, so that a resumed run has every line up to it.
   await writeLog(recording);
-  await storage.save(position, log, isBest);
+  await storage.save(position, log, isBest, isFitted ? evaluation?.multiLabel?.fittedThresholds : undefined);
   recording.saved = position;
   recording.nextSave = after(storage.saveEverySeconds);
 }
@@ -235,8 +251,8 @@ function progressOf(recording: Recording, position: Position): TrainProgress {
 
 /** Metrics of the weights that are saved now. */
 export function metricsOf(log: readonly LogEntry[]): Readonly<Record<string, number>> {
-  const { epoch, iteration, trainLoss, trainAccuracy, testLoss, testAccuracy } = log.at(-1) ?? {};
-  const known = Object.entries({ epoch, iteration, trainLoss, trainAccuracy, testLoss, testAccuracy });
+  const { learningRate: _rate, examplesPerSecond: _speed, seconds: _seconds, ...metrics } = log.at(-1) ?? {};
+  const known = Object.entries(metrics);
   return Object.fromEntries(known.filter((entry): entry is [string, number] => entry[1] !== undefined));
 }
 

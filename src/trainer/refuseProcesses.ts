@@ -2,6 +2,7 @@
 import { rowsOf } from "../engine/communicator.ts";
 import { engineFacts } from "../engine/select/engineNames.ts";
 import { messageOf, UsageError } from "../errors.ts";
+import type { RunConfig } from "../settings/runConfig.ts";
 import type { Recipe } from "../training/recipe.ts";
 
 /** Throws UsageError for what a run of `size` processes lacks. */
@@ -11,7 +12,13 @@ export function refuseProcesses(
     recipe,
     engine,
     keptViews = 0,
-  }: { readonly recipe: Recipe; readonly engine: string; readonly keptViews?: number | undefined },
+    head,
+  }: {
+    readonly recipe: Recipe;
+    readonly engine: string;
+    readonly keptViews?: number | undefined;
+    readonly head?: RunConfig["head"] | undefined;
+  },
 ): void {
   if (size === 1) return;
   const refuse = (what: string, remedy: string): never => {
@@ -20,6 +27,7 @@ export function refuseProcesses(
   if (recipe.mixup > 0) refuse("mixup", "use --mixup 0, or one process");
   if (recipe.cutmix) refuse("cutmix", "use --cutmix 0, or one process");
   if (keptViews > 0) refuse("cached features of frozen layers", "add --kept-views 0, or use one process");
+  if (head !== undefined) refuse("several labels an image", "use one process");
   if (engineFacts(engine)?.trainsTogether === false) refuse(`engine ${engine}`, "use --engine onednn");
   try {
     rowsOf({ rank: 0, size }, recipe.batchSize);

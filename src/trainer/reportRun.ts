@@ -1,13 +1,16 @@
 /** Report of a finished run, with the weights that `evaluate` and `predict` use. */
 import { basename } from "node:path";
 import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
+
 import { loadModel, readWeights } from "../checkpoint/model.ts";
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
 import type { Program } from "../engine/engine.ts";
 import { CheckpointError } from "../errors.ts";
 import { writeReport } from "../runs/runReport.ts";
+import { headOfLabels } from "../training/evaluation/classHead.ts";
 import { evaluate } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
+import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
 import type { LoadedRun } from "./loadRun.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
@@ -40,12 +43,15 @@ export async function reportBest(
   const isBest = await hasRead(best, weights, observer);
   const file = isBest ? best : last;
   if (!isBest) await readWeights(last, weights);
-  const { iteration } = (await loadModel(file)).metrics;
+  const model = await loadModel(file);
+  const { iteration } = model.metrics;
   const { seed } = config.recipe;
-  const made = isBest ? known : undefined;
-  const evaluation = made ?? (await evaluate(program, { split, preparation, classNames, seed, signal }));
+  // Evaluations in training use a threshold of 0.5.
+  const made = isBest && !model.thresholds ? known : undefined;
+  const options = { split, preparation, classNames, head: headOfLabels(split), threshold: thresholdsOf(model), seed };
+  const evaluation = made ?? (await evaluate(program, { ...options, signal }));
   if (!evaluation) return undefined;
-  await writeReport({ ...run, file: basename(file), iteration, evaluation });
+  await writeReport({ ...run, model, file: basename(file), iteration, evaluation });
   return { iteration, evaluation };
 }
 

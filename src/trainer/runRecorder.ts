@@ -53,14 +53,14 @@ export async function createSilentRecorder(options: RecorderOptions): Promise<Re
 }
 
 function storageOf({ directory, config, weights, optimizer, average: bestWeights }: RecorderOptions): RunStorage {
-  const { network, preprocessing, precision, exact, dataset } = config;
+  const { network, head, preprocessing, precision, exact, dataset } = config;
   const { classNames } = dataset;
   return {
     saveEverySeconds: SAVE_EVERY_SECONDS,
     bestWeights: "best.safetensors",
     append: (entry) => appendLog(directory, entry),
-    async save(position, log, best) {
-      const model = { network, preprocessing, precision, exact, classNames, metrics: metricsOf(log) };
+    async save(position, log, best, thresholds) {
+      const model = { network, head, preprocessing, precision, exact, classNames, thresholds, metrics: metricsOf(log) };
       const { iteration } = position;
       await saveCheckpoint(directory, { model, iteration, position, weights, optimizer, best, bestWeights });
     },

@@ -11,7 +11,7 @@ import { summarize } from "../network/summary.ts";
 import { formatDuration } from "../report/numbers.ts";
 import type { RunPlan } from "../settings/resolve.ts";
 import { type RunConfig, storedLimits } from "../settings/runConfig.ts";
-import { checkClassWeights } from "../training/objective/classWeights.ts";
+import { checkLabelSettings, trainedHead } from "../training/objective/labelSettings.ts";
 import { planFineTuning } from "./fineTunePlan.ts";
 import { refuseProcesses } from "./refuseProcesses.ts";
 import { loadObserver, prepareInput } from "./runInput.ts";
@@ -38,9 +38,9 @@ export interface PrepareCall {
 export async function prepareRun(plan: RunPlan, call: PrepareCall): Promise<PreparedRun> {
   for (const message of plan.messages) call.observer?.onMessage?.(message);
   const prepared = await (plan.stored ? resumeRun(plan, plan.stored, call) : startRun(plan, call));
-  const { recipe, fineTuning } = prepared.config;
+  const { recipe, fineTuning, head } = prepared.config;
   const { name } = prepared.engine;
-  refuseProcesses(call.communicator.size, { recipe, engine: name, keptViews: fineTuning?.keptViews });
+  refuseProcesses(call.communicator.size, { recipe, engine: name, keptViews: fineTuning?.keptViews, head });
   return prepared;
 }
 
@@ -55,8 +55,9 @@ async function startRun(
       `${dataset.source}: other images than those of the run that is repeated; the weights will differ`,
     );
   }
-  checkClassWeights(plan.recipe.classWeights, dataset.classNames);
-  const fineTuning = plan.initFrom && planFineTuning(plan.initFrom, network, dataset.classNames);
+  checkLabelSettings(plan.recipe, dataset);
+  const head = trainedHead(dataset.train);
+  const fineTuning = plan.initFrom && planFineTuning(plan.initFrom, network, dataset.classNames, head);
   // Images whose features are cached for the view of evaluation are not augmented.
   const recipe = fineTuning?.keptViews === 1 ? { ...plan.recipe, augmentation: {} } : plan.recipe;
   const { engine, warning } = await selectEngine(plan.engine, plan.threads);
@@ -70,6 +71,7 @@ async function startRun(
   const config: RunConfig = {
     dataset: describeDataset(dataset, plan),
     network,
+    ...(head ? { head } : {}),
     recipe,
     preprocessing,
     ...(colours && recipe.augmentation.lighting !== undefined

@@ -10,7 +10,7 @@ import { initialValues } from "../network/initialize.ts";
 import { type Network, operations, parseNetwork, withInput } from "../network/network.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 import { defaultMonitor } from "../training/monitor.ts";
-import { checkClassWeights } from "../training/objective/classWeights.ts";
+import { checkLabelSettings, trainedHead, trainingLoss } from "../training/objective/labelSettings.ts";
 import { createOptimizer, type Optimizer } from "../training/optimizers/optimizer.ts";
 import { defaultRecipe, findRecipe, parseRecipe, type Recipe } from "../training/recipe.ts";
 import { initialPosition, type Position } from "../training/state.ts";
@@ -77,7 +77,7 @@ export async function trainNetwork(options: TrainNetworkOptions): Promise<Traine
   const { engine, dataset, precision = "f32", exact = false } = options;
   if (!engine.trains) throw new ConfigError(`engine ${engine.name}: cannot train; choose another engine`);
   const recipe = recipeOf(options);
-  checkClassWeights(recipe.classWeights, dataset.classNames);
+  checkLabelSettings(recipe, dataset);
   const input = await fitNetwork(options, recipe);
   const { network } = input;
   if (options.weights) checkWeights("weights", network, options.weights);
@@ -87,6 +87,7 @@ export async function trainNetwork(options: TrainNetworkOptions): Promise<Traine
     batchSize: recipe.batchSize,
     precision,
     exact,
+    loss: trainingLoss(recipe, dataset.classNames, dataset.train),
   });
   try {
     const optimizer = createOptimizer(program, recipe);
@@ -111,8 +112,9 @@ function recipeOf(options: TrainNetworkOptions): Recipe {
   return parseRecipe({ monitor: defaultMonitor, ...base, ...values }, `recipe ${base.name}`);
 }
 
-function fitNetwork(
-  { network: given, dataset: own, observer = {} }: TrainNetworkOptions,
+/** Adapts the network and the data set of a training to each other. Throws as `trainNetwork`. */
+export function fitNetwork(
+  { network: given, dataset: own, observer = {} }: Pick<TrainNetworkOptions, "network" | "dataset" | "observer">,
   recipe: Recipe,
 ): Promise<RunInput> {
   const dataset = checkedDataset(own);
@@ -126,7 +128,8 @@ function fitNetwork(
   return fitInput(recipe, withInput(network, [channels, ...fitting.size]), dataset, fitting, { observer });
 }
 
-function newWeights(network: Network, { initializer, seed }: Recipe): Weights {
+/** Random initial weights by a recipe. */
+export function newWeights(network: Network, { initializer, seed }: Recipe): Weights {
   return new Map([...initialValues(network, initializer, seed)].map(({ name, values }) => [name, values]));
 }
 
@@ -159,8 +162,10 @@ async function trainCompiled(
     const training = { program, optimizer, recipe, train: images, test, preparation, classNames, imageShape };
     const { position, end } = await train(training, initialPosition, recorder.listener);
     await recorder.save(position);
-    const { weights, metrics } = storage.best();
-    const model = { network, classNames, preprocessing, metrics, precision, exact, weights };
+    const { weights, metrics, thresholds } = storage.best();
+    const head = trainedHead(images);
+    const learned = { ...(head ? { head } : {}), ...(thresholds ? { thresholds } : {}) };
+    const model = { network, ...learned, classNames, preprocessing, metrics, precision, exact, weights };
     return { model, end, log: recorder.log, evaluation: recorder.bestEvaluation() };
   } finally {
     preparation.close();
@@ -170,6 +175,7 @@ async function trainCompiled(
 interface Saved {
   readonly weights: Weights;
   readonly metrics: NetworkModel["metrics"];
+  readonly thresholds: NetworkModel["thresholds"];
 }
 
 /** Keeps the best weights in memory; until there are some, the first saved ones. */
@@ -179,11 +185,11 @@ function createMemory(program: TrainingProgram, { averaged }: Optimizer): RunSto
     saveEverySeconds: Number.POSITIVE_INFINITY,
     bestWeights: "the model",
     async append() {},
-    async save(_position: Position, log, isBest) {
+    async save(_position: Position, log, isBest, thresholds) {
       if (best && !isBest) return;
-      best = { weights: await readWeights(program, averaged, best?.weights), metrics: metricsOf(log) };
+      best = { weights: await readWeights(program, averaged, best?.weights), metrics: metricsOf(log), thresholds };
     },
     async draw() {},
-    best: () => best ?? { weights: new Map(), metrics: {} },
+    best: () => best ?? { weights: new Map(), metrics: {}, thresholds: undefined },
   };
 }

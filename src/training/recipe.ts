@@ -10,6 +10,7 @@ import { didYouMean } from "../suggest.ts";
 import { earlyStoppingSchema } from "./earlyStopping.ts";
 import { monitorNames } from "./monitor.ts";
 import { classWeightsSchema } from "./objective/classWeights.ts";
+import { positiveWeightsSchema } from "./objective/positiveWeights.ts";
 import { optimizerSchema } from "./optimizers/optimizers.ts";
 import { samplerNames } from "./sampler.ts";
 import { scheduleSchema } from "./schedule.ts";
@@ -24,6 +25,9 @@ const factors = z.strictObject({
  * channel. `mean` and `mean-image` keep the scale of 0 … 255 and subtract the training set's mean, of each channel or of each pixel (as the paper).
  */
 export const normalizationNames = ["unit", "symmetric", "standard", "mean", "mean-image"] as const;
+
+/** Thresholds of the labels of a multi-label network. `fixed`: 0.5. `fitted`: the best F1 score of each label on the validation set. */
+export const thresholdNames = ["fixed", "fitted"] as const;
 
 /** Some steps of planning take time in proportion to the epochs. */
 const MAX_EPOCHS = 1_000_000;
@@ -65,6 +69,10 @@ export const recipeSchema = z.strictObject({
   /** α of CutMix's Beta(α, α); 0 or absent for none. Source: Yun et al. 2019, who use 1. */
   cutmix: z.optional(nonnegative),
   classWeights: z._default(classWeightsSchema, "none"),
+  /** Weights of present labels, for images with several labels or none; absent for 1. */
+  positiveWeights: z.optional(positiveWeightsSchema),
+  /** Thresholds of a multi-label network; absent for `fixed`. */
+  thresholds: z.optional(z.enum(thresholdNames)),
   sampler: z._default(z.enum(samplerNames), "shuffle"),
   earlyStopping: z.optional(earlyStoppingSchema),
   /** Figure that selects the best weights, see `isBetter`. Every new run stores it; runs of versions without the option have none. */

@@ -5,10 +5,12 @@ import type { Preparation } from "../dataset/prepare/preparation.ts";
 import type { TrainingProgram } from "../engine/engine.ts";
 import { ConfigError, NonFiniteError } from "../errors.ts";
 import { yieldToEvents } from "../yieldToEvents.ts";
+import { headOfLabels } from "./evaluation/classHead.ts";
 import { evaluate } from "./evaluation/evaluate.ts";
-import type { Evaluation } from "./evaluation/metrics.ts";
+import { accuracyOf, type Evaluation, type Prediction } from "./evaluation/metrics.ts";
 import { checkLoss, checkWeights, diverged } from "./finiteChecks.ts";
 import type { ImageShape } from "./objective/cutmix.ts";
+import { guessingLoss } from "./objective/labelSettings.ts";
 import { createObjective, type Objective } from "./objective/objective.ts";
 import type { Optimizer } from "./optimizers/optimizer.ts";
 import type { Recipe } from "./recipe.ts";
@@ -55,6 +57,8 @@ export interface TrainingListener {
    */
   betweenIterations(position: Position): Promise<"interrupt" | "time" | undefined>;
   onEvaluationProgress(images: number): void;
+  /** Called with each image's prediction of an evaluation, in order. */
+  readonly onPrediction?: ((prediction: Prediction) => void) | undefined;
   /** Called after each epoch, and when training stops for time, with the sums over the epoch so far. */
   onEvaluation(position: Position, epoch: Tally, evaluation: Evaluation, learningRate: number): Promise<void>;
   /** Called once if the loss does not improve on guessing. */
@@ -100,7 +104,8 @@ export async function train(
       throw diverged("outputs of the evaluation are NaN or infinite", position.iteration, training.recipe);
     });
     if (!evaluation) return { position, end: "interrupt" };
-    const { loss: testLoss, top1Accuracy: testAccuracy } = evaluation;
+    const { loss: testLoss } = evaluation;
+    const testAccuracy = accuracyOf(evaluation);
     if (!Number.isFinite(testLoss)) throw diverged(`the test loss is ${testLoss}`, position.iteration, recipe);
     const { epochTally } = position;
     if (ran.end === "finished") position = finishEpoch(position, recipe, { testAccuracy, testLoss });
@@ -116,10 +121,11 @@ export async function train(
 /** Evaluates the averaged weights, or the weights if they are not averaged. Undefined if it was aborted. */
 function evaluateAverage(
   { program, optimizer, recipe, test: split, preparation, classNames }: Training,
-  { onEvaluationProgress: onProgress, signal }: TrainingListener,
+  { onEvaluationProgress: onProgress, onPrediction, signal }: TrainingListener,
 ): Promise<Evaluation | undefined> {
   const { seed } = recipe;
-  return optimizer.withAverage(() => evaluate(program, { split, preparation, classNames, seed, onProgress, signal }));
+  const options = { split, preparation, classNames, head: headOfLabels(split), seed, onProgress, onPrediction, signal };
+  return optimizer.withAverage(() => evaluate(program, options));
 }
 
 /** The part of training that is the same in every epoch. */
@@ -172,7 +178,7 @@ function epochContext(training: Training, listener: TrainingListener): EpochCont
       program.readback.everySteps,
     ),
     steps: runSteps(recipe, train.length),
-    guessing: Math.log(classNames.length),
+    guessing: guessingLoss(recipe, classNames, train),
   };
 }
 

@@ -1,6 +1,7 @@
 /** Preview of data augmentation as a contact sheet. */
 import { basename } from "node:path";
 import type { Dataset } from "../dataset/dataset.ts";
+import { classesAt, joinedLabels } from "../dataset/labelSets.ts";
 import { createRandomChanges } from "../image/augment/randomChanges.ts";
 import { decodeImage, encodePng } from "../image/files/decode.ts";
 import type { Image } from "../image/image.ts";
@@ -69,7 +70,7 @@ export async function previewAugmentation(options: PreviewOptions): Promise<Prev
         changes.begin(epoch, index);
         train(image, batch, rows.length * size);
       }
-      const className = dataset.classNames[dataset.train.label(index)] ?? "";
+      const className = joinedLabels(classesAt(dataset.train, index), dataset.classNames);
       rows.push({ heading: path === undefined ? className : `${className}: ${basename(path)}`, pictures });
     }
     for (const [epoch, batch] of batches.entries()) {

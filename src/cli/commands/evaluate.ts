@@ -183,13 +183,15 @@ async function measure(
   paths: readonly string[],
   options: OpenOptions & EvaluateRunOptions,
 ): Promise<Measured | undefined> {
-  if (paths.length > 1) {
+  const { expandFolds } = await import("../../model/foldRuns.ts");
+  if (paths.length > 1 || (await expandFolds(paths)).length > 1) {
     const { evaluateEnsemble } = await import("../../model/evaluateEnsemble.ts");
     const evaluation = await evaluateEnsemble(paths, options);
     if (!evaluation) return undefined;
-    const { runs, top1Accuracy } = evaluation;
+    const { runs } = evaluation;
+    const { accuracyOf } = await import("../../training/evaluation/metrics.ts");
     const { formatRuns } = await import("../../report/tables/evaluation.ts");
-    const heading = `${formatRuns(runs, top1Accuracy)}\n`;
+    const heading = `${formatRuns(runs, accuracyOf(evaluation))}\n`;
     const title = `Ensemble of ${runs.length} runs`;
     return { heading, title, evaluation, isRandom: runs.some((run) => run.isRandom) };
   }

@@ -79,9 +79,9 @@ async function startServer(
   }
 }
 
-/** Resolves when the parent process disconnects or dies. The parent handles SIGINT and SIGHUP. */
+/** Resolves when the parent process disconnects or dies. The parent handles the terminal's signals. */
 function parentEnded(): Promise<unknown> {
-  for (const name of ["SIGINT", "SIGHUP"] as const) process.on(name, () => undefined);
+  for (const name of ["SIGINT", "SIGHUP", "SIGBREAK"] as const) process.on(name, () => undefined);
   return new Promise((resolve) => process.once("disconnect", () => resolve(undefined)));
 }
 

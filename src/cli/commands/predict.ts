@@ -5,7 +5,7 @@ import { printable } from "../../escape.ts";
 import { readFormats } from "../../image/files/format.ts";
 import { readImageStream } from "../../image/files/readImageFile.ts";
 import type { Classifier } from "../../model/classifier.ts";
-import type { ClassScore } from "../../model/predictRows.ts";
+import { type ClassScore, shownClasses } from "../../model/predictRows.ts";
 import { formatPredictions } from "../../report/tables/terminal.ts";
 import { foreignOpening, inferenceOptions, modelArgument } from "../importOptions.ts";
 import { inferencePrecision, positiveInteger, seed, thresholdOption } from "../options.ts";
@@ -23,7 +23,12 @@ export const predict: CommandSpec = {
     },
   ],
   options: [
-    { flags: "--top <n>", help: "number of classes to show", parse: positiveInteger, default: 5 },
+    {
+      flags: "--top <n>",
+      help: "number of classes to show, besides all that are present in a multi-label network",
+      parse: positiveInteger,
+      default: 5,
+    },
     {
       flags: "--samples <n>",
       help: "average n stochastic predictions (networks that keep dropout on at evaluation)",
@@ -34,7 +39,7 @@ export const predict: CommandSpec = {
     thresholdOption,
     {
       flags: "--csv <file>",
-      help: "write file, class, probability, next class, … of every image; - prints them",
+      help: "write file, class, probability, next class, … of every image, and the present classes of a multi-label network; - prints them",
     },
     { flags: "--features <layer>", help: "write this layer's output for every image instead of class predictions" },
     { flags: "--output <file>", help: "file for --features, .npy or .safetensors" },
@@ -71,7 +76,9 @@ async function predictImages(
   flags: PredictFlags,
   invocation: Invocation,
 ): Promise<void> {
-  const isBatch = flags.csv !== undefined || flags.features !== undefined || images.some(isFolder);
+  const { foldsIn } = await import("../../model/foldRuns.ts");
+  const isFolds = (await foldsIn(run)) !== undefined;
+  const isBatch = flags.csv !== undefined || flags.features !== undefined || isFolds || images.some(isFolder);
   refuseContradictions(images, flags, isBatch, invocation);
   const calibrating = imageProgress("calibrate");
   const say = (message: string) => {
@@ -131,7 +138,7 @@ async function predictEach(
   for (const file of images) {
     try {
       const input = file === STANDARD_INPUT ? await readImageStream(process.stdin) : file;
-      const classes = (await classifier.predict(input, options)).slice(0, top);
+      const classes = shownClasses(await classifier.predict(input, options), top);
       results.push({ file, classes });
       if (!json) print(`${printable(file)}\n${formatPredictions(classes, { unicode: unicodeOutput() })}\n`);
     } catch (error) {

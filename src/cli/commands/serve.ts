@@ -54,6 +54,10 @@ export const serve: CommandSpec = {
       help: "names of this server in a Host header besides localhost and addresses, comma-separated",
       parse: list,
     },
+    {
+      flags: "--share-weights",
+      help: "let the page load the networks' weights, to show activations and saliency; every client of the server can then download them",
+    },
     ...inferenceOptions,
   ],
   examples: [
@@ -77,6 +81,7 @@ interface ServeFlags extends InferencePrecisionFlags, ImportFacts {
   readonly queue: number;
   readonly allowOrigin?: readonly string[];
   readonly allowHost?: readonly string[];
+  readonly shareWeights?: boolean;
   readonly engine?: EngineName;
   readonly threads?: number;
   readonly json?: boolean;
@@ -84,7 +89,7 @@ interface ServeFlags extends InferencePrecisionFlags, ImportFacts {
 
 async function serveRuns(runs: readonly string[], flags: ServeFlags, invocation: Invocation): Promise<void> {
   const sources = await sourcesOf(runs, flags, invocation);
-  const { host, port, queue, allowHost: hosts = [], allowOrigin: origins = [], json } = flags;
+  const { host, port, queue, allowHost: hosts = [], allowOrigin: origins = [], shareWeights = false, json } = flags;
   const { startPredictionServer } = await import("../../server/predictionServer.ts");
   const { isLoopback } = await import("../../server/address.ts");
   const stop = stopSignal();
@@ -93,6 +98,7 @@ async function serveRuns(runs: readonly string[], flags: ServeFlags, invocation:
     address: { host, port },
     access: { hosts, origins },
     queue,
+    shareWeights,
     onMessage: (message) => printError(`serve: ${message}`),
   });
   if (!isLoopback(host)) {

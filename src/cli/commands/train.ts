@@ -2,7 +2,7 @@
 import { formatBytes } from "../../bytes.ts";
 import type { Communicator } from "../../engine/communicator.ts";
 import { PeerError } from "../../errors.ts";
-import { formatDuration, formatEpoch, formatLoss, formatPercent, formatRate } from "../../report/numbers.ts";
+import { formatDuration, formatEpoch, formatPercent, formatRate } from "../../report/numbers.ts";
 import type { ListenAddress } from "../../server/address.ts";
 import type { RunLocation, RunPlan } from "../../settings/resolve.ts";
 import type { RunSettings } from "../../settings/settings.ts";
@@ -72,10 +72,13 @@ export const train: CommandSpec = {
     ["alexnet train photos/ --from torchvision", "fine-tune ImageNet weights"],
     ["alexnet train photos/ --from runs/big --freeze conv", "train the head only"],
     ["alexnet train --config runs/big/config.json", "the same run again"],
+    ["alexnet train photos/ --folds 5", "cross-validation"],
     ["alexnet train --live", "watch it in the browser"],
     ["alexnet train --processes 2", "half of the cores each"],
   ],
   notes: `
+With --folds, the run directory contains one for each fold, fold-1, fold-2, …,
+and a report with mean and deviation; evaluate and predict average its folds.
 A run directory contains config.json, log.jsonl, curves.svg, curves.png,
 report.html and checkpoints (*.safetensors). Options shown without a default use
 the recipe's value, or are off.
@@ -106,6 +109,20 @@ async function trainNetwork(
     invocation.fail("--resume requires --run DIR, the run to resume");
   }
   const { isInJob, joinJob } = await import("../../communication/join.ts");
+  const given = { ...planFlags(flags), ...(dataset === undefined ? {} : { dataset }) };
+  if (await isCrossValidation(given)) {
+    const unsupported = {
+      "--live": flags.live,
+      "--tensorboard": flags.tensorboard,
+      "--processes": isInJob(process.env) || (processes ?? 1) > 1,
+    };
+    for (const [flag, value] of Object.entries(unsupported)) {
+      if (value) invocation.fail(`${flag} is for one run; add --fold N to train one fold`);
+    }
+    const { runFolds } = await import("../trainFolds.ts");
+    const { json, maxMinutes } = flags;
+    return runFolds(given, { json, maxMinutes, command: commandLine(invocation) });
+  }
   const { inProcess, requireLaunched } = await import("../processes.ts");
   if (isInJob(process.env)) requireLaunched(processes);
   else if (processes !== undefined && processes > 1) {
@@ -186,12 +203,12 @@ async function trainJoined(
       ...(maxMinutes === undefined ? {} : { maxMinutes }),
       signal: stop.signal,
       observer: events ? observedTwice(showing(lines), events) : showing(lines),
-      command: ["alexnet", ...invocation.argv].map(quoted).join(" "),
+      command: commandLine(invocation),
     };
     const result = await trainRun(plan, call, communicator);
     lines.clear();
     if (isFirst && json) printJson(result);
-    else if (isFirst && result.end !== "interrupt") printResult(result);
+    else if (isFirst && result.end !== "interrupt") await printResult(result);
     const { bytes, waitedSeconds } = communicator.traffic();
     if (communicator.size > 1) {
       tell(
@@ -215,6 +232,19 @@ async function trainJoined(
     await page?.end();
     stop.end();
   }
+}
+
+function commandLine({ argv }: Invocation): string {
+  return ["alexnet", ...argv].map(quoted).join(" ");
+}
+
+/** True for all folds of a cross-validation: a new one, or one to resume. */
+async function isCrossValidation({ folds, fold, run, resume }: RunSettings & RunLocation): Promise<boolean> {
+  if (fold !== undefined) return false;
+  if (folds !== undefined) return true;
+  if (!resume || run === undefined) return false;
+  const { foldsIn } = await import("../../model/foldRuns.ts");
+  return (await foldsIn(run)) !== undefined;
 }
 
 /** Resolves the flags, with the file of --config if given. */
@@ -262,19 +292,18 @@ function quoted(argument: string): string {
 }
 
 /** Prints the figures of the last epoch, the best ones if they are of another epoch, and what to do next. */
-function printResult({ run, end, last, best, device }: TrainResult): void {
+async function printResult({ run, end, last, best, device }: TrainResult): Promise<void> {
+  const { epochFigures } = await import("../trainProgress.ts");
   if (end === "already finished")
     printError(`${run}: already finished; for more epochs: alexnet train --run ${run} --resume --epochs N`);
   if (last) {
-    const { trainLoss, trainAccuracy, testAccuracy = 0, iteration, seconds } = last;
-    print(
-      `train loss ${formatLoss(trainLoss)}, train accuracy ${formatPercent(trainAccuracy)}, test accuracy ${formatPercent(testAccuracy)}`,
-    );
+    const { iteration, seconds } = last;
+    print(epochFigures(last));
     print(`${formatRate(last.examplesPerSecond, "images")} on ${device}`);
     if (best?.testAccuracy !== undefined && best.iteration !== last.iteration) {
       const epoch = formatEpoch(best.epoch);
       printError(
-        `best test accuracy ${formatPercent(best.testAccuracy)} after epoch ${epoch}: best.safetensors, which the report, evaluate and predict use`,
+        `best test ${best.testMeanAveragePrecision === undefined ? "accuracy" : "exact match"} ${formatPercent(best.testAccuracy)} after epoch ${epoch}: best.safetensors, which the report, evaluate and predict use`,
       );
     }
     printError(`${iteration} iteration${iteration === 1 ? "" : "s"} in ${formatDuration(seconds)}`);

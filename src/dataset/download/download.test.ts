@@ -6,19 +6,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout } from "node:timers/promises";
+import { fashionMnistFolder } from "../../../test/fashionMnistFolder.ts";
 import { type LocalServer, serve } from "../../../test/localServer.ts";
 import { DataError } from "../../errors.ts";
 import { loadFashionMnist } from "../sources/fashionMnist.ts";
 import { downloadFile } from "./download.ts";
-
-const system = "/usr/share/datasets/fashion-mnist";
 
 /**
  * The official .gz files: Debian's are the same but for the name and the time that it strips from the gzip header. These
  * times were found by trying all until the published checksums came out.
  */
 async function officialFile(name: string): Promise<Buffer> {
-  const stripped = await readFile(join(system, `${name}.gz`));
+  const stripped = await readFile(join(fashionMnistFolder, `${name}.gz`));
   const header = Buffer.of(0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3);
   header.writeUInt32LE(name.startsWith("train") ? 1504176606 : 1504176627, 4);
   return Buffer.concat([header, Buffer.from(`${name}\0`), stripped.subarray(10)]);

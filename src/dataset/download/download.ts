@@ -1,9 +1,10 @@
 /** Downloads with progress, checksum and resume; a file is either complete or absent. */
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { DataError, messageOf } from "../../errors.ts";
+import { moveOver } from "../../inUse.ts";
 import type { DatasetOptions } from "../dataset.ts";
 import { claimPartial, existingBytes } from "./partialFile.ts";
 
@@ -108,7 +109,7 @@ export async function downloadFile(options: DownloadOptions): Promise<void> {
       await discard(partial);
       throw new DataError(`${url}: expected the ${title} checksum ${expected}, got ${got}`);
     }
-    await rename(partial.path, path);
+    await moveOver(partial.path, path);
   } catch (error) {
     if (partial.path !== "" && partial.length === 0) await rm(partial.path, { force: true });
     options.signal?.throwIfAborted();

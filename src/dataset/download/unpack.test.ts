@@ -73,6 +73,24 @@ test("a bad entry at the end of an archive: nothing is kept, not even the valid 
   for (const [entry, message] of refused) await assertRefused(gzipSync(tarArchive([...good, entry])), message);
 });
 
+test("Windows: nothing is unpacked of an archive with a name that it would store as another", async () => {
+  const here = process.platform;
+  Object.defineProperty(process, "platform", { value: "win32" });
+  try {
+    for (const [name, message] of [
+      ["top/con/1.jpg", /a\.tgz: top\/con\/1\.jpg: "con" is a device on Windows; rename it in the archive, or unpack/],
+      ["top/A/3.jpg", /"A" and "a" are one name on this system; rename it/],
+    ] as const) {
+      await assertRefused(gzipSync(tarArchive([...good, { name, bytes }])), message);
+    }
+    await writeFile(archive, gzipSync(tarArchive(good)));
+    await unpack();
+  } finally {
+    Object.defineProperty(process, "platform", { value: here });
+  }
+  assert.deepEqual((await readdir(folder)).sort(), ["a", "b"]);
+});
+
 test("truncated, corrupt, or without the wanted files", async () => {
   const whole = gzipSync(tarArchive(good));
   for (const length of [0, 100, whole.length >> 1, whole.length - 1]) {

@@ -1,8 +1,10 @@
 /** Unpacks archives into folders that appear only when complete. */
-import { mkdir, mkdtemp, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { formatBytes } from "../../bytes.ts";
 import { DataError, messageOf } from "../../errors.ts";
+import { createNameCheck } from "../../fileName.ts";
+import { moveOver } from "../../inUse.ts";
 import { isRunning } from "./partialFile.ts";
 import { eachTarGzFile, type TarOptions, type UseFile } from "./tar.ts";
 
@@ -40,8 +42,8 @@ export async function unpack(archive: string, folder: string, options: UnpackOpt
     await removeAbandoned(folder);
     temporary = await mkdtemp(temporaryPrefix(folder, process.pid));
     await writeFiles(archive, temporary, options, each);
-    await rename(temporary, folder).catch((error: unknown) => {
-      if (!isTaken(error)) throw error;
+    await moveOver(temporary, folder).catch(async (error: unknown) => {
+      if (!(await exists(folder))) throw error;
     });
   } catch (error) {
     options.signal?.throwIfAborted();
@@ -59,10 +61,15 @@ async function writeFiles(
   each: EachFile,
 ): Promise<void> {
   const isWanted = (name: string) => placeOf(name) !== undefined;
+  const problemOf = createNameCheck();
   let count = 0;
   let total = 0;
   await each(archive, { isWanted, maxBytes, signal }, async (name, bytes) => {
-    const path = join(folder, placeOf(name) as string);
+    const place = placeOf(name) as string;
+    const problem = problemOf(place);
+    if (problem !== undefined)
+      throw new DataError(`${archive}: ${name}: ${problem}; rename it in the archive, or unpack it on another system`);
+    const path = join(folder, place);
     total += bytes.length;
     if (total > totalBytes)
       throw new DataError(
@@ -92,7 +99,10 @@ async function removeAbandoned(folder: string): Promise<void> {
   }
 }
 
-/** True if renaming failed because the target exists. */
-function isTaken(error: unknown): boolean {
-  return error instanceof Error && "code" in error && ["ENOTEMPTY", "EEXIST"].includes(String(error.code));
+/** Systems report a rename over a folder differently: Windows as EPERM, others as ENOTEMPTY or EEXIST. */
+function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }

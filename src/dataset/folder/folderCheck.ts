@@ -5,6 +5,7 @@ import type { Examination, Examine, ImageFacts } from "./examine.ts";
 import { duplicates, type Finding, layoutFindings, type PlacedImage, soundImage, unreadableImage } from "./findings.ts";
 import { fileSizes } from "./folderEntries.ts";
 import type { FolderScan } from "./folderScan.ts";
+import { createLists } from "./listParts.ts";
 import type { PartName } from "./partFolders.ts";
 import { defaultSplit, splitFolder } from "./splitFolder.ts";
 
@@ -25,6 +26,8 @@ export interface CheckedPart {
   readonly name: PartName;
   readonly folder: string;
   readonly classes: readonly { readonly name: string; readonly pictures: number }[];
+  /** Number of images without a label, if images may have several labels or none. */
+  readonly unlabelled?: number;
 }
 
 /** Result of checking an image folder. */
@@ -60,10 +63,11 @@ export async function checkFolder(scan: FolderScan, options: CheckOptions): Prom
   ];
   return {
     root: scan.root,
-    parts: scan.parts.map(({ name, folder, classes }) => ({
+    parts: scan.parts.map(({ name, folder, classes, unlabelled }) => ({
       name,
       folder,
       classes: classes.map((found) => ({ name: found.name, pictures: found.images.length })),
+      ...(unlabelled ? { unlabelled: unlabelled.length } : {}),
     })),
     pictures: images.size,
     bytes: (await fileSizes([...images.keys()])).reduce((sum, bytes) => sum + bytes, 0),
@@ -95,12 +99,16 @@ async function examineAll(
 }
 
 /** Keyed by absolute path. */
-function placedImages({ root, parts }: FolderScan): ReadonlyMap<string, PlacedImage> {
-  const heldOut = heldOutOf(parts);
+function placedImages(scan: FolderScan): ReadonlyMap<string, PlacedImage> {
+  const heldOut = heldOutOf(scan);
+  const { root } = scan;
   const placed = new Map<string, PlacedImage>();
-  for (const { name: part, classes } of parts) {
-    for (const { name: className, images } of classes) {
+  for (const { name: part, classes, unlabelled = [] } of scan.parts) {
+    const named = [...classes, { name: "", images: unlabelled }];
+    for (const { name, images } of named) {
       for (const { path } of images) {
+        const before = placed.get(join(root, path))?.className;
+        const className = before === undefined ? name : `${before}; ${name}`;
         placed.set(join(root, path), { path, part, isHeldOut: heldOut.has(path), className });
       }
     }
@@ -109,15 +117,13 @@ function placedImages({ root, parts }: FolderScan): ReadonlyMap<string, PlacedIm
 }
 
 /** Paths of the images that training would hold out of the only part with images; empty if there are several parts. */
-function heldOutOf(parts: FolderScan["parts"]): ReadonlySet<string> {
-  const filled = parts.filter(({ classes }) => classes.some(({ images }) => images.length > 0));
-  const classes = filled.length === 1 ? (filled[0]?.classes ?? []) : [];
-  const images = classes.flatMap(({ images: ofClass }, label) => ofClass.map(({ path }) => ({ path, label })));
-  const { test } = splitFolder(
-    images,
-    classes.map(({ name }) => name),
-    defaultSplit,
-  );
+function heldOutOf(scan: FolderScan): ReadonlySet<string> {
+  const [part, ...others] = scan.parts.filter(({ classes }) => classes.some(({ images }) => images.length > 0));
+  if (!part || others.length > 0) return new Set();
+  const filled = part.classes.filter(({ images }) => images.length > 0);
+  const classNames = filled.map(({ name }) => name);
+  const { list, labelSets } = createLists(scan, classNames);
+  const { test } = splitFolder(list(part), classNames, defaultSplit, labelSets.labelSets);
   return new Set(test.map(({ path }) => path));
 }
 

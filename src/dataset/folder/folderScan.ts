@@ -23,6 +23,8 @@ export interface ScannedPart {
   readonly folder: string;
   /** Sorted by name, in the order of code points. */
   readonly classes: readonly ScannedClass[];
+  /** Images without a label, if images may have several labels or none; an image with several is in each of its classes. */
+  readonly unlabelled?: readonly FileEntry[];
 }
 
 /** Content of an image folder, before any image is opened. */
@@ -33,6 +35,8 @@ export interface FolderScan {
   readonly parts: readonly ScannedPart[];
   /** Problems of rows in their order, then entries sorted by path. */
   readonly skipped: readonly SkippedFile[];
+  /** Group of each image by its path, if there are groups. */
+  readonly groups?: ReadonlyMap<string, string>;
   /** Number of rows, if labels are from tables. */
   readonly rows?: number;
   /** Messages about the layout. */

@@ -105,8 +105,8 @@ describe("searchFolder: entries that are not images", () => {
       const skipped = skippedOf(await scanFolder(root));
       await chmod(join(root, "a/shut"), 0o700);
       assert.deepEqual(skipped, [
-        "a/shut: unreadableEntry: EACCES: permission denied",
-        "a/unnamed: unreadableEntry: EACCES: permission denied",
+        "a/shut: unreadableEntry: permission denied; change its permissions, or choose another path",
+        "a/unnamed: unreadableEntry: permission denied; change its permissions, or choose another path",
       ]);
     });
   });

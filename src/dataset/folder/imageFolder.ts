@@ -7,8 +7,10 @@ import { visibleName } from "./classNames.ts";
 import { orderedClasses } from "./classOrder.ts";
 import { classFindings, findingKinds } from "./findings.ts";
 import { expectedLayout, type FolderScan, type ScannedPart } from "./folderScan.ts";
-import { type ImageListing, type ListedImage, listingDigest } from "./imageListing.ts";
+import { foldListing, foldOptionsOf } from "./foldListing.ts";
+import { type ImageListing, listingDigest } from "./imageListing.ts";
 import { loadListing } from "./listedDataset.ts";
+import { createLists } from "./listParts.ts";
 import { partsInside } from "./partFolders.ts";
 import { scanImages } from "./scanImages.ts";
 import { firstNames, type SkipReason, skippedNotes, skipTitles } from "./skippedFile.ts";
@@ -61,24 +63,35 @@ function unlessData(error: unknown): undefined {
  */
 export async function listImageFolder(
   root: string,
-  { validationShare, seed, signal, ...layout }: ImageFolderOptions = {},
+  { validationShare, seed, signal, folds, fold, ...layout }: ImageFolderOptions = {},
 ): Promise<ImageListing> {
   const split = splitOptionsOf({ validationShare, seed });
+  const folding = foldOptionsOf(folds, fold);
   const { scan, parts, notes: found } = await filledParts(root, layout, signal);
   const training = parts.find(({ name }) => name === "train" || name === "whole");
   if (training === undefined || training.classes.length < 2) throw tooFewClasses(root, "at least two", scan);
   const { names: classNames, notes: ofClasses } = await orderedClasses(namesOf(training), scan.root, layout);
   const notes = [...found, ...ofClasses];
-  const [validation, test] = (["validation", "test"] as const).map((name) => {
+  const [validationPart, testPart] = (["validation", "test"] as const).map((name) => {
     const part = parts.find((candidate) => candidate.name === name);
-    return part && listOther(root, part, training, classNames);
+    if (part) requireKnown(root, part, training, classNames);
+    return part;
   });
-  const listing = { name: scan.root, root: scan.root, classNames, notes };
-  const train = listPart(training, classNames);
+  const lists = createLists(scan, classNames);
+  const train = lists.list(training);
+  const [validation, test] = [validationPart && lists.list(validationPart), testPart && lists.list(testPart)];
+  const listing = { name: scan.root, root: scan.root, classNames, ...lists.labelSets, notes };
+  if (folding) {
+    return foldListing(
+      { ...listing, train, ...(validation && { validation }), ...(test && { test }) },
+      folding,
+      split.seed,
+    );
+  }
   if (validation && test) return { ...listing, train, validation, test };
   if (validation) return { ...listing, train, validation, test: validation };
   if (test) return { ...listing, train, test };
-  const divided = splitFolder(train, classNames, split);
+  const divided = splitFolder(train, classNames, split, lists.labelSets.labelSets);
   if (divided.test.length > 0) return { ...listing, ...divided };
   throw new DataError(
     `${root}: expected a class with at least two images, one for training and one for evaluation; each class has one`,
@@ -100,8 +113,9 @@ export async function listTestFolder(
   if (last === undefined) throw tooFewClasses(root, "at least one", scan);
   const part = wanted === "test" ? last : parts.find(({ name }) => name === wanted);
   const classNames = namesOf(part ?? last);
-  const images = part ? listPart(part, classNames) : [];
-  const listing = { name: scan.root, root: scan.root, classNames, train: [], test: [], notes };
+  const lists = createLists(scan, classNames);
+  const images = part ? lists.list(part) : [];
+  const listing = { name: scan.root, root: scan.root, classNames, ...lists.labelSets, train: [], test: [], notes };
   if (wanted === "validation") return { ...listing, validation: images };
   return { ...listing, [wanted]: images };
 }
@@ -166,24 +180,10 @@ function namesOf({ classes }: ScannedPart): readonly string[] {
   return classes.map(({ name }) => name);
 }
 
-/** Sorted by class, then by path. */
-function listPart({ classes }: ScannedPart, classNames: readonly string[]): readonly ListedImage[] {
-  const labels = new Map(classNames.map((name, label) => [name, label]));
-  return classes.flatMap(({ name, images }) => {
-    const label = labels.get(name);
-    return label === undefined ? [] : images.map(({ path }) => ({ path, label }));
-  });
-}
-
-/** Images of another part, whose classes must be among those of the training part. */
-function listOther(
-  root: string,
-  part: ScannedPart,
-  training: ScannedPart,
-  classNames: readonly string[],
-): readonly ListedImage[] {
+/** Throws DataError unless the classes of another part are among those of the training part. */
+function requireKnown(root: string, part: ScannedPart, training: ScannedPart, classNames: readonly string[]): void {
   const unknown = namesOf(part).filter((name) => !classNames.includes(name));
-  if (unknown.length === 0) return listPart(part, classNames);
+  if (unknown.length === 0) return;
   throw new DataError(
     `${root}: expected only classes of ${training.folder} in ${part.folder}, got ${firstNames(unknown.map(visibleName))}; ` +
       `add training images of ${unknown.length === 1 ? "it" : "them"} to ${training.folder}, or remove ${

@@ -1,6 +1,6 @@
 /** Scan of an image folder in any layout: labels in a table, or a folder per class. */
 import { resolve } from "node:path";
-import { DataError } from "../../errors.ts";
+import { DataError, UsageError } from "../../errors.ts";
 import type { LayoutOptions } from "../dataset.ts";
 import { findMetadata } from "../table/metadataFiles.ts";
 import { scanTables } from "../table/tableScan.ts";
@@ -15,17 +15,27 @@ import { firstNames } from "./skippedFile.ts";
  */
 export async function scanImages(
   folder: string,
-  { labels, imageColumn, labelColumn, splitColumn }: LayoutOptions,
+  { labels, classes: _classes, classOrder: _order, ...columns }: LayoutOptions,
   signal?: AbortSignal,
 ): Promise<FolderScan> {
-  const columns = { imageColumn, labelColumn, splitColumn };
   if (labels !== undefined) return scanTables(folder, { tables: [labels], ...columns }, signal);
   const tables = await findMetadata(resolve(folder));
-  if (tables.length === 0) return scanFolder(folder, signal);
+  if (tables.length === 0) {
+    refuseColumns(folder, columns);
+    return scanFolder(folder, signal);
+  }
   const scan = await scanFolder(folder, signal).catch(unlessData);
   if (!scan || !hasClassFolders(scan)) return scanTables(folder, { tables, ...columns }, signal);
+  refuseColumns(folder, columns);
   const note = `class folders give the labels; to use ${firstNames(tables)} instead, add --labels ${tables[0]}`;
   return { ...scan, notes: [note] };
+}
+
+/** Throws UsageError for options that would change the labels, if those come from class folders. */
+function refuseColumns(folder: string, { labelSeparator, labelColumns, groupColumn }: LayoutOptions): void {
+  const flags = { "--label-separator": labelSeparator, "--label-columns": labelColumns, "--group-column": groupColumn };
+  const given = Object.entries(flags).find(([, value]) => value !== undefined);
+  if (given) throw new UsageError(`${folder}: ${given[0]} applies to a table of labels; add --labels FILE`);
 }
 
 function unlessData(error: unknown): undefined {

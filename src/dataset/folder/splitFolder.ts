@@ -1,7 +1,9 @@
 /** Stratified split of a listing, the same on every machine. */
 import { ConfigError } from "../../errors.ts";
 import { loadDefaults } from "../dataset.ts";
-import { heldOut } from "../holdOut.ts";
+import { countHeldOut, heldOut } from "../holdOut.ts";
+import type { LabelSet } from "../labelSets.ts";
+import { stratify, stratifyGroups } from "../stratify.ts";
 import type { ListedImage } from "./imageListing.ts";
 
 /** Fraction and seed of the images to hold out. */
@@ -26,16 +28,49 @@ export function splitOptionsOf(
   );
 }
 
-/** Holds out a fraction of each class as `test`, by `heldOut`. Both lists keep the order. */
+/**
+ * Holds out a fraction of each class as `test`: by `heldOut`; by `stratify` with label sets; by `stratifyGroups` if images have groups. Both lists keep
+ * the order.
+ */
 export function splitFolder(
   images: readonly ListedImage[],
   classNames: readonly string[],
   { validationShare, seed }: SplitOptions,
+  labelSets?: readonly LabelSet[],
 ): { readonly train: readonly ListedImage[]; readonly test: readonly ListedImage[] } {
-  const labels = images.map(({ label }) => label);
-  const held = heldOut(labels, classNames, validationShare, seed);
+  const fractions = [validationShare, 1 - validationShare];
+  const isPlain = !labelSets && images.every(({ group }) => group === undefined);
+  const held = isPlain
+    ? heldOut(
+        Array.from(images, ({ label }) => label),
+        classNames,
+        validationShare,
+        seed,
+      )
+    : heldByParts(partsOf(images, labelSets, fractions, seed), validationShare);
   return {
     train: images.filter((_, i) => !held.has(i)),
     test: images.filter((_, i) => held.has(i)),
   };
+}
+
+/** Part of each image, of parts with these fractions. */
+export function partsOf(
+  images: readonly ListedImage[],
+  labelSets: readonly LabelSet[] | undefined,
+  fractions: readonly number[],
+  seed: number,
+): Int32Array {
+  const sets = images.map(({ label }) => labelSets?.[label] ?? [label]);
+  if (images.every(({ group }) => group === undefined)) return stratify(sets, fractions, seed);
+  // An image without a group is a group of its own.
+  const groups = images.map(({ path, group }) => (group === undefined ? `image ${path}` : `group ${group}`));
+  return stratifyGroups(sets, groups, fractions, seed);
+}
+
+/** Images of part 0; of two or more images, at least one. */
+function heldByParts(parts: Int32Array, fraction: number): ReadonlySet<number> {
+  const held = new Set([...parts.keys()].filter((i) => parts[i] === 0));
+  if (held.size === 0) for (let i = 0; i < countHeldOut(parts.length, fraction); i++) held.add(i);
+  return held;
 }

@@ -145,11 +145,12 @@ function packedOf(
   mend: Mender,
 ): Packed {
   const { pixels } = state.files;
+  const { labelSets } = listing;
   const idOf = ({ path }: ListedImage) => state.contents[listed.positions.get(path) as number] as number;
   const splitOf = (images: readonly ListedImage[]) => {
     const good = images.filter((image) => idOf(image) >= 0);
     const packed = packedImages(good, idOf, state);
-    return packSplit({ pixels, root: listing.root, length: good.length, images: packed, mend });
+    return packSplit({ pixels, root: listing.root, length: good.length, images: packed, labelSets, mend });
   };
   const { train, validation, test } = listing;
   const stored = state.contents.filter((id) => id >= 0);

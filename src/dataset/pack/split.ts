@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Image } from "../../image/image.ts";
 import type { Split } from "../dataset.ts";
+import type { LabelSet } from "../labelSets.ts";
 import type { Mender } from "./mend.ts";
 import { areOpen, type PackPixels, type Place, readImage, startReading } from "./pixels.ts";
 import type { StoredImage } from "./state.ts";
@@ -36,12 +37,14 @@ export interface PackSplitOptions {
   readonly length: number;
   /** Iterated once, at the start. */
   readonly images: Iterable<PackedImage>;
+  /** All label sets, if images may have several labels or none. */
+  readonly labelSets?: readonly LabelSet[] | undefined;
   /** Called for corrupt images found while reading ahead. Default: no repair. */
   readonly mend?: Mender | undefined;
 }
 
 /** Creates a split. Its `image` throws DataError if pixels are missing or corrupt. */
-export function packSplit({ pixels, root, length, images, mend }: PackSplitOptions): Split {
+export function packSplit({ pixels, root, length, images, labelSets, mend }: PackSplitOptions): Split {
   const columns = columnsOf(length, images);
   const ahead = [createReadAhead(pixels, columns, mend), createReadAhead(pixels, columns, mend)] as const;
   let turn = 0;
@@ -56,6 +59,7 @@ export function packSplit({ pixels, root, length, images, mend }: PackSplitOptio
   return {
     length,
     label: (index) => columns.label[index] as number,
+    ...(labelSets ? { labelSets } : {}),
     path: (index) => join(root, columns.path[index] as string),
     image(index): Image {
       const data = ahead[turn]?.find(index) ?? ahead[1 - turn]?.find(index) ?? readNow(index);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { gunzipSync } from "node:zlib";
+import { fashionMnistFolder } from "../../../test/fashionMnistFolder.ts";
 import { pixelStatistics } from "../../../test/pixelStatistics.ts";
 import { ConfigError, DataError, UsageError } from "../../errors.ts";
 import { countsByLabel, type Dataset, limitSplit, type Split } from "../dataset.ts";
@@ -11,7 +12,7 @@ import { datasetNames } from "./datasetNames.ts";
 import { datasets, findDataset, storedDataset } from "./datasets.ts";
 import { fashionMnist, loadFashionMnist } from "./fashionMnist.ts";
 
-const system = "/usr/share/datasets/fashion-mnist";
+const system = fashionMnistFolder;
 const names = [
   "train-images-idx3-ubyte",
   "train-labels-idx1-ubyte",
@@ -116,7 +117,7 @@ describe("loadFashionMnist on other folders", () => {
     const cacheDir = join(folder, "cache");
     await mkdir(cacheDir);
     const cached = await folderWith("cache/fashion-mnist", {});
-    assert.equal(await fashionMnist.locate({ cacheDir }), system);
+    assert.equal((await loadFashionMnist({ systemDir: system, cacheDir })).source, system);
     const systemDir = join(folder, "no-such-folder");
     assert.equal((await loadFashionMnist({ systemDir, cacheDir })).source, cached);
   });

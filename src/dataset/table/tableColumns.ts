@@ -5,6 +5,14 @@ import { quotedName } from "../folder/classNames.ts";
 import { hasImageName } from "../folder/imageNames.ts";
 import { partOf } from "../folder/partFolders.ts";
 import { type ImageIndex, type PathBase, placedPath } from "./imageIndex.ts";
+import {
+  indicatorColumns,
+  isIndicator,
+  type LabelCells,
+  listedLabels,
+  separatedLabels,
+  singleLabel,
+} from "./labelCells.ts";
 import type { Table } from "./tableFile.ts";
 
 /** Names of the columns of a table. */
@@ -12,13 +20,19 @@ export interface ColumnNames {
   readonly imageColumn?: string | undefined;
   readonly labelColumn?: string | undefined;
   readonly splitColumn?: string | undefined;
+  /** Separator of several labels in a cell. */
+  readonly labelSeparator?: string | undefined;
+  /** Columns of 0 and 1, one for each label. */
+  readonly labelColumns?: readonly string[] | undefined;
+  readonly groupColumn?: string | undefined;
 }
 
 /** Indices of the columns, and the folder that paths are relative to. */
 export interface TableColumns {
   readonly image: number;
-  readonly label: number;
+  readonly labels: LabelCells;
   readonly split: number | undefined;
+  readonly group: number | undefined;
   readonly base: PathBase;
   /** One line for people. */
   readonly note: string;
@@ -38,7 +52,7 @@ function plain(name: string): string {
 
 /**
  * Chooses the columns of a table. A column that is not named is guessed only if it is plain: the one whose cells name images of the folder; the one
- * called like a label, or the only one left; the one called like a split.
+ * called like a label, or the only one left, or all that are left if they contain only 0 and 1; the one called like a split.
  *
  * Throws DataError if a named column does not exist, or a column must be named.
  */
@@ -49,7 +63,7 @@ export function columnsOf(
   names: ColumnNames,
 ): TableColumns {
   const { columns } = table;
-  const { imageColumn, labelColumn, splitColumn } = names;
+  const { imageColumn, labelColumn, splitColumn, labelColumns } = names;
   const { image, base } = imageColumnOf(table, index, bases, columnNamed(table, imageColumn, "--image-column"));
   const header = columns[image] as string;
   if (hasImageName(header.trim()) || isFound(index, header, base)) {
@@ -58,16 +72,19 @@ export function columnsOf(
     );
   }
   const split = columnNamed(table, splitColumn, "--split-column") ?? splitColumnOf(table, image);
-  const taken = [image, ...(split === undefined ? [] : [split])];
-  const label = columnNamed(table, labelColumn, "--label-column") ?? labelColumnOf(table, taken);
+  const group = columnNamed(table, names.groupColumn, "--group-column");
+  const labels = labelsOf(table, [image, split, group], names);
   const name = (column: number) => quotedName(columns[column] as string);
   const folder = "below" in base && base.below !== "" ? ` in ${base.below}` : "";
-  const parts = [`images from column ${name(image)}${folder}`, `labels from ${name(label)}`];
+  const parts = [`images from column ${name(image)}${folder}`, `labels from ${labels.note}`];
   if (split !== undefined) parts.push(`splits from ${name(split)}`);
+  if (group !== undefined) parts.push(`groups from ${name(group)}`);
   const isGuessed =
-    imageColumn === undefined || labelColumn === undefined || (split !== undefined && splitColumn === undefined);
+    imageColumn === undefined ||
+    (labelColumn ?? labelColumns) === undefined ||
+    (split !== undefined && splitColumn === undefined);
   const remedy = isGuessed ? " (choose others with --image-column, --label-column, --split-column)" : "";
-  return { image, label, split, base, note: `${parts.join(", ")}${remedy}` };
+  return { image, labels, split, group, base, note: `${parts.join(", ")}${remedy}` };
 }
 
 function columnNamed({ path, columns }: Table, name: string | undefined, flag: string): number | undefined {
@@ -162,11 +179,41 @@ function splitColumnOf({ columns, sample }: Table, image: number): number | unde
   return (plainOnes.length > 0 ? plainOnes : sure)[0];
 }
 
-function labelColumnOf({ path, columns }: Table, taken: readonly number[]): number {
+/** Cells of labels: columns of 0 and 1, or one column, whose cells have one label, several between separators, or lists. */
+function labelsOf(
+  table: Table,
+  taken: readonly (number | undefined)[],
+  { labelColumn, labelColumns, labelSeparator }: ColumnNames,
+): LabelCells {
+  if (labelColumns !== undefined) {
+    const other = Object.entries({ "--label-column": labelColumn, "--label-separator": labelSeparator });
+    const given = other.find(([, value]) => value !== undefined);
+    if (given) throw new DataError(`${table.path}: --label-columns cannot be combined with ${given[0]}; remove one`);
+    const all = labelColumns.map((name) => columnNamed(table, name, "--label-columns") as number);
+    return indicatorColumns(table, all);
+  }
+  const named = columnNamed(table, labelColumn, "--label-column");
+  const column = named ?? labelColumnOf(table, taken, labelSeparator === undefined);
+  if (typeof column !== "number") return indicatorColumns(table, column);
+  if (labelSeparator !== undefined) return separatedLabels(table, column, labelSeparator);
+  return listedLabels(table, column) ?? singleLabel(table, column);
+}
+
+/** The column called like a label, or the only one left; or all that are left, if they contain only 0 and 1. */
+function labelColumnOf(
+  table: Table,
+  taken: readonly (number | undefined)[],
+  mayBeSeveral: boolean,
+): number | readonly number[] {
+  const { path, columns } = table;
   const left = [...columns.keys()].filter((column) => !taken.includes(column));
   const called = left.filter((column) => labelNames.includes(plain(columns[column] as string)));
   const chosen = called.length > 0 ? called : left;
   if (chosen.length === 1) return chosen[0] as number;
+  const isIndicators = called.length === 0 && left.length > 0 && left.every((column) => isIndicator(table, column));
+  if (mayBeSeveral && isIndicators) return left;
   const names = listed((chosen.length === 0 ? [...columns.keys()] : chosen).map((column) => columns[column] as string));
-  throw new DataError(`${path}: expected one column of labels, got ${names}; name it with --label-column`);
+  throw new DataError(
+    `${path}: expected one column of labels, got ${names}; name it with --label-column, or columns of 0 and 1 with --label-columns`,
+  );
 }

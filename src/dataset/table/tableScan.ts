@@ -1,5 +1,5 @@
 /** An image folder whose labels are in a table: the same result as the scan of class folders. */
-import { basename, dirname, relative, resolve, sep } from "node:path";
+import { basename, resolve } from "node:path";
 import { quotedName } from "../folder/classNames.ts";
 import { byCodePoint, sortedByPath } from "../folder/codePoints.ts";
 import { dataFile } from "../folder/dataFile.ts";
@@ -12,6 +12,7 @@ import { type ImageIndex, indexImages, type PathBase, placedPath } from "./image
 import { labelFindings } from "./labelTexts.ts";
 import { type ColumnNames, columnsOf, type TableColumns } from "./tableColumns.ts";
 import { cellProblem, openTable, type Table, type TableRow } from "./tableFile.ts";
+import { basesOf, pathBelow } from "./tablePaths.ts";
 
 /** Tables of labels, and their columns. */
 export interface TableOptions extends ColumnNames {
@@ -37,33 +38,20 @@ export async function scanTables(folder: string, options: TableOptions, signal?:
     const nameOf = (row: number, column?: number) => placeName(root, table, row, column);
     for await (const row of table.rows()) rows.add(row, columns, nameOf);
   }
-  const { parts, problems, count } = rows.result();
+  const { parts, groups, problems, count, notes: ofLabels } = rows.result();
   return {
     root,
     parts,
+    ...(groups.size > 0 ? { groups } : {}),
     skipped: [...problems, ...sortedByPath(skipped.filter(({ path }) => !isTable(path)))],
     rows: count,
-    notes,
+    notes: [...notes, ...ofLabels],
   };
-}
-
-/** Folders that paths may be relative to: that of the images, and that of the table. */
-function basesOf(root: string, path: string): readonly PathBase[] {
-  const below = pathBelow(root, dirname(path));
-  const above = pathBelow(dirname(path), root);
-  if (below === "") return [{ below: "" }];
-  if (!below.startsWith("..")) return [{ below: "" }, { below }];
-  return above.startsWith("..") ? [{ below: "" }] : [{ below: "" }, { above }];
-}
-
-function pathBelow(folder: string, path: string): string {
-  return relative(folder, path).replaceAll(sep, "/");
 }
 
 /** Path of a table in the folder; its name if it is elsewhere. */
 function nameIn(root: string, path: string): string {
-  const name = relative(root, path);
-  return name.startsWith("..") ? basename(path) : name;
+  return pathBelow(root, path) ?? basename(path);
 }
 
 /** `labels.csv, row 5, column "breed"`. */
@@ -71,10 +59,12 @@ function placeName(root: string, { path, columns }: Table, row: number, column: 
   return `${nameIn(root, path)}, row ${row}${column === undefined ? "" : `, column ${quotedName(columns[column] as string)}`}`;
 }
 
-/** An image with its label, and the row of both. */
+/** An image with its labels, and the row of both. */
 interface LabelledImage {
   readonly image: FileEntry;
-  readonly label: string;
+  /** One object per distinct list; sorted. */
+  readonly labels: readonly string[];
+  readonly group: string | undefined;
   readonly part: PartName;
   readonly row: number;
   readonly nameOf: (row: number, column?: number) => string;
@@ -85,13 +75,22 @@ function createLabelledRows(index: ImageIndex) {
   const found = new Map<string, LabelledImage>();
   const labels = new Map<string, { readonly name: string; readonly first: string }>();
   const problems: SkippedFile[] = [];
+  const lists = new Map<string, readonly string[]>();
+  const named = new Set<string>();
   let count = 0;
-  let hasSplits = false;
+  let [hasSplits, isMultiLabel] = [false, false];
   /** One object per distinct label. */
   const labelOf = (text: string, first: () => string) => {
     const known = labels.get(text) ?? { name: text.normalize("NFC"), first: first() };
     labels.set(text, known);
     return known.name;
+  };
+  const listOf = (texts: readonly string[], first: () => string) => {
+    const names = texts.map((text) => labelOf(text, first)).sort(byCodePoint);
+    const key = JSON.stringify(names);
+    const list = lists.get(key) ?? names;
+    lists.set(key, list);
+    return list;
   };
   return {
     add({ row, cells }: TableRow, columns: TableColumns, nameOf: LabelledImage["nameOf"]) {
@@ -100,6 +99,10 @@ function createLabelledRows(index: ImageIndex) {
         void problems.push({ path: nameOf(row, column), reason, detail });
       const bad = badCell(cells, columns);
       if (bad) return report("badCell", bad.problem, bad.column);
+      const texts = columns.labels.read(cells);
+      if ("problem" in texts) return report("badCell", texts.problem, texts.column);
+      isMultiLabel ||= columns.labels.isMultiLabel;
+      for (const name of columns.labels.names) named.add(name);
       const text = cells[columns.image] as string;
       const image = imageOf(index, text, columns.base);
       if (image === undefined) return report("rowWithoutImage", `no image ${quotedName(text)}`, columns.image);
@@ -118,31 +121,46 @@ function createLabelledRows(index: ImageIndex) {
           columns.split,
         );
       hasSplits ||= split !== undefined;
-      const label = labelOf(cells[columns.label] as string, () => nameOf(row, columns.label));
+      const list = listOf(texts, () => nameOf(row, columns.labels.columns[0]));
+      const group = columns.group === undefined ? undefined : (cells[columns.group] as string).normalize("NFC");
       const before = found.get(image.path);
-      if (!before) return void found.set(image.path, { image, label, part, row, nameOf });
-      const same = before.label === label && before.part === part;
+      const now = { image, labels: list, part, group, row, nameOf };
+      if (!before) return void found.set(image.path, now);
       const earlier = `${image.path}, as ${before.nameOf(before.row)}`;
-      if (same) return report("repeatedRow", earlier);
-      const now =
-        before.label === label
-          ? `split ${part}, there ${before.part}`
-          : `label ${quotedName(label)}, there ${quotedName(before.label)}`;
-      return report("contradictingRow", `${earlier}, but with ${now}`);
+      const difference = differenceOf(now, before);
+      if (difference === undefined) return report("repeatedRow", earlier);
+      return report("contradictingRow", `${earlier}, but with ${difference}`);
     },
     result() {
       const rest = index.images.filter(({ path }) => !found.has(path));
       const unlisted = sortedByPath(rest).map(
         ({ path }): SkippedFile => ({ path, reason: "imageWithoutRow", detail: "no row" }),
       );
-      const parts = partsOf([...found.values()], hasSplits);
-      return { parts, problems: [...problems, ...labelFindings(labels), ...unlisted], count };
+      const all = [...found.values()];
+      const parts = partsOf(all, hasSplits, isMultiLabel ? named : undefined);
+      const groups = new Map(all.flatMap(({ image, group }) => (group === undefined ? [] : [[image.path, group]])));
+      const notes =
+        isMultiLabel && all.every((each) => each.labels.length === 1)
+          ? ["each image has exactly one label; for one class per image, make one column of labels"]
+          : [];
+      return { parts, groups, problems: [...problems, ...labelFindings(labels), ...unlisted], count, notes };
     },
   };
 }
 
-function badCell(cells: readonly string[], { image, label, split }: TableColumns) {
-  for (const column of split === undefined ? [image, label] : [image, label, split]) {
+/** Difference of a row from an earlier one of the same image; undefined if there is none. */
+function differenceOf(now: LabelledImage, before: LabelledImage): string | undefined {
+  const labelsOf = ({ labels }: LabelledImage) =>
+    labels.length === 1 ? `label ${quotedName(labels[0] as string)}` : `labels ${labels.map(quotedName).join(", ")}`;
+  if (now.labels !== before.labels) return `${labelsOf(now)}, there ${labelsOf(before).replace(/^label /, "")}`;
+  if (now.part !== before.part) return `split ${now.part}, there ${before.part}`;
+  if (now.group === before.group) return undefined;
+  return `group ${quotedName(now.group ?? "")}, there ${quotedName(before.group ?? "")}`;
+}
+
+function badCell(cells: readonly string[], { image, split, group }: TableColumns) {
+  for (const column of [image, split, group]) {
+    if (column === undefined) continue;
     const problem = cellProblem(cells[column] as string);
     if (problem !== undefined) return { column, problem };
   }
@@ -161,19 +179,24 @@ function imageOf(index: ImageIndex, text: string, base: PathBase): FileEntry | "
 const partOrder: readonly PartName[] = ["whole", "train", "validation", "test"];
 
 /** Images by part and class. Without a column of splits, folders for parts count if every image is in one, and one is for training. */
-function partsOf(images: readonly LabelledImage[], hasSplits: boolean): readonly ScannedPart[] {
+function partsOf(
+  images: readonly LabelledImage[],
+  hasSplits: boolean,
+  labelNames: ReadonlySet<string> | undefined,
+): readonly ScannedPart[] {
   const byFolder = ({ image }: LabelledImage) =>
     partOf(image.path.split("/", 2).length < 2 ? "" : (image.path.split("/", 1)[0] as string));
   const folders = hasSplits ? undefined : new Set(images.map(byFolder));
   const isByFolder = folders?.has("train") && !folders.has(undefined);
   const parts = new Map<PartName, Map<string, FileEntry[]>>();
+  const unlabelled = new Map<PartName, FileEntry[]>();
   for (const each of images) {
     const name = isByFolder ? (byFolder(each) as PartName) : each.part;
-    const classes = parts.get(name) ?? new Map<string, FileEntry[]>();
+    const classes =
+      parts.get(name) ?? new Map([...(labelNames ?? [])].map((label): [string, FileEntry[]] => [label, []]));
     parts.set(name, classes);
-    const same = classes.get(each.label);
-    if (same) same.push(each.image);
-    else classes.set(each.label, [each.image]);
+    for (const label of each.labels) added(classes, label, each.image);
+    if (each.labels.length === 0) added(unlabelled, name, each.image);
   }
   const named = partOrder.filter((name) => parts.has(name));
   if (named.length === 0) return [{ name: "whole", folder: "", classes: [] }];
@@ -183,5 +206,12 @@ function partsOf(images: readonly LabelledImage[], hasSplits: boolean): readonly
     classes: [...(parts.get(name) as Map<string, FileEntry[]>)]
       .map(([className, of]) => ({ name: className, images: sortedByPath(of) }))
       .sort((a, b) => byCodePoint(a.name, b.name)),
+    ...(labelNames ? { unlabelled: sortedByPath(unlabelled.get(name) ?? []) } : {}),
   }));
+}
+
+function added<K>(lists: Map<K, FileEntry[]>, key: K, image: FileEntry): void {
+  const list = lists.get(key);
+  if (list) list.push(image);
+  else lists.set(key, [image]);
 }

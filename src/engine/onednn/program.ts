@@ -1,8 +1,10 @@
 /** Compiled programs, for inference and for training. */
 import { ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
+import { binaryCrossEntropy, requireWeights } from "../binaryCrossEntropy.ts";
 import { alone, ownCount, rowsOf } from "../communicator.ts";
 import type {
+  BinaryCrossEntropy,
   CompileRequest,
   DropoutDraws,
   InferenceRequest,
@@ -153,20 +155,24 @@ function trainingProgram(
 ): TrainingProgram {
   const { plan, tensors, output } = forward;
   const lossStart = plan.length;
-  const loss = output.dims.length === 2 ? addSoftmaxCrossEntropy(plan, output) : undefined;
-  const outputGradient = loss?.gradient ?? plan.value(output.dims, output.desc);
-  plan.keep(outputGradient);
+  if (request.loss) requireWeights(request.loss, output.dims.slice(1));
+  const softmax = output.dims.length === 2 && !request.loss ? addSoftmaxCrossEntropy(plan, output) : undefined;
+  const gradient = softmax?.gradient ?? plan.value(output.dims, output.desc);
+  plan.keep(gradient);
   const backwardStart = plan.length;
   const { communicator = alone } = request;
-  const inputGradient = addBackward(forward, ownRows(plan, communicator, outputGradient), request);
+  const inputGradient = addBackward(forward, ownRows(plan, communicator, gradient), request);
   const end = plan.length;
   const memory = plan.finish(map);
   const spare = scratchOf(forward, memory);
+  const outputGradient = plan.view(gradient);
   const { isInStep, ...passes } = trainingPasses(forward, {
     forward: forwardPass(forward, request, memory.phase(0, lossStart)),
-    loss: loss && { ...loss, phase: memory.phase(lossStart, backwardStart) },
+    loss: request.loss
+      ? binaryLoss(request.loss, outputGradient)
+      : softmax && softmaxLoss(softmax, memory.phase(lossStart, backwardStart)),
     backward: memory.phase(backwardStart, end),
-    outputGradient: plan.view(outputGradient),
+    outputGradient,
   });
   return {
     ...commonMembers(forward, request, memory, account),
@@ -181,10 +187,25 @@ function trainingProgram(
   };
 }
 
+/** Writes the gradient of the logits to the input of backward, and returns the mean loss. Throws ShapeError if targets are missing. */
+type LossPass = (logits: Float32Array, targets: Float32Array, count: number) => number;
+
+function softmaxLoss({ setTargets, loss }: LossSteps, phase: Phase): LossPass {
+  return (_logits, targets, count) => {
+    setTargets(targets, count);
+    phase.run();
+    return loss();
+  };
+}
+
+function binaryLoss(loss: BinaryCrossEntropy, gradient: Float32Array): LossPass {
+  return (logits, targets, count) => binaryCrossEntropy(loss, logits, targets, count, gradient);
+}
+
 /** The parts of a training step. */
 interface StepParts {
   readonly forward: ForwardPass;
-  readonly loss: (LossSteps & { readonly phase: Phase }) | undefined;
+  readonly loss: LossPass | undefined;
   readonly backward: Phase;
   /** Input of backward, [batchSize, …outputShape]; each process reads its rows. */
   readonly outputGradient: Float32Array;
@@ -232,10 +253,9 @@ function blockingPasses({ run, tensors, output }: Forward, { forward, loss, back
     forwardBackward(images: Float32Array, targets: Float32Array, count: number, draws: DropoutDraws): StepReading {
       if (!loss) throw new ShapeError(`loss: expected an output [classes], got [${outputShape.join(", ")}]`);
       const logits = forwardTraining(images, count, draws);
-      loss.setTargets(targets, count);
-      loss.phase.run();
+      const mean = loss(logits, targets, count);
       runBackward();
-      return { loss: loss.loss(), logits };
+      return { loss: mean, logits };
     },
   };
 }

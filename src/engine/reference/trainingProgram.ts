@@ -1,6 +1,7 @@
 /** A network compiled for training by the reference engine. */
 import { ClosedError, ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
+import { requireWeights } from "../binaryCrossEntropy.ts";
 import { alone, type BatchRows, type Communicator, ownCount, rowsOf } from "../communicator.ts";
 import type {
   Assignment,
@@ -14,6 +15,7 @@ import type {
   TrainingProgram,
   Update,
 } from "../engine.ts";
+import { binaryCrossEntropy } from "./binaryCrossEntropy.ts";
 import { Chain, GradientChain } from "./chain.ts";
 import { bytesOf, drawOf, ReferenceProgram } from "./program.ts";
 import { softmaxCrossEntropy } from "./softmaxCrossEntropy.ts";
@@ -41,13 +43,14 @@ export class ReferenceTrainingProgram implements TrainingProgram {
   readonly #program: ReferenceProgram;
   readonly #tensors: Tensors;
   readonly #inputGradient: Float64Array;
+  readonly #loss: typeof softmaxCrossEntropy;
   readonly #communicator: Communicator;
   readonly #rows: BatchRows;
   #gradients: GradientChain | undefined;
   #step: Step | undefined;
 
   constructor(request: CompileRequest) {
-    const { batchSize, inputShape, inputGradient = false, frozen = [], communicator = alone } = request;
+    const { batchSize, inputShape, inputGradient = false, frozen = [], loss, communicator = alone } = request;
     const rows = rowsOf(communicator, batchSize);
     const chain = new Chain(request.ops, inputShape, rows.count);
     this.#communicator = communicator;
@@ -63,6 +66,10 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     this.precision = program.precision;
     this.input = program.input;
     this.outputShape = program.outputShape;
+    if (loss) requireWeights(loss, program.outputShape);
+    this.#loss = loss
+      ? (logits, targets, scale, gradient) => binaryCrossEntropy(logits, targets, loss.positiveWeights, scale, gradient)
+      : softmaxCrossEntropy;
     const trained = new Map(gradients.parameters.flat().map(({ name, values }) => [name, values]));
     this.parameters = program.parameters.flatMap((parameter) => {
       const values = trained.get(parameter.name);
@@ -118,7 +125,7 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     this.#backward(this.#openGradients(), { count, draws }, (r) => {
       const row = targets.subarray(r * classes, (r + 1) * classes);
       const own = r - this.#rows.first;
-      losses[own] = softmaxCrossEntropy(this.#outputOf(own), row, 1 / count, gradient);
+      losses[own] = this.#loss(this.#outputOf(own), row, 1 / count, gradient);
       return gradient;
     });
     const all = new Float64Array(this.batchSize);

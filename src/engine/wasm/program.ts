@@ -1,6 +1,7 @@
 /** Compiled programs, for inference and for training. */
 import { ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
+import { binaryCrossEntropy, requireWeights } from "../binaryCrossEntropy.ts";
 import type { CompileRequest, DropoutDraws, Program, StepReading, TrainingProgram } from "../engine.ts";
 import { addBackward, addForward, type Backward, type Forward, type StoredParameter } from "./chain.ts";
 import { type Crew, startCrew } from "./crew.ts";
@@ -176,6 +177,8 @@ export async function compileTraining(toolbox: Toolbox, request: CompileRequest)
 /** The passes of a training program. Each call blocks until its work is done, so that the work is in the order of the calls. */
 function trainingPasses(compiled: Compiled) {
   const { request, heap, crew, tensors, phases, backward, outputShape, inputGradient } = compiled;
+  const { loss: binary } = request;
+  if (binary) requireWeights(binary, outputShape);
   const outputSize = sizeOf(outputShape);
   const outputGradient = heap.floats(backward?.outputGradient ?? 0, request.batchSize * outputSize);
   const inputSize = sizeOf(request.inputShape);
@@ -204,7 +207,9 @@ function trainingPasses(compiled: Compiled) {
       throw new ShapeError(`targets: expected ${count} rows of ${classes} classes, got ${targets.length} values`);
     }
     const logits = forwardTraining(images, count, draws);
-    const loss = softmaxCrossEntropy(logits, targets, count, classes, outputGradient);
+    const loss = binary
+      ? binaryCrossEntropy(binary, logits, targets, count, outputGradient)
+      : softmaxCrossEntropy(logits, targets, count, classes, outputGradient);
     runBackward(count);
     return { loss, logits };
   };

@@ -1,6 +1,7 @@
 /** The WebAssembly engine: same bits for any number of threads, its size, and what it says where it cannot run. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { type Chain, compileTraining, fillParameters, need, noDraws, passThrough } from "../../../test/chains.ts";
@@ -59,7 +60,7 @@ test("a program in the memory of a closed one computes the same, starts from zer
 
 test("the engine, bundled for a browser, is at most 25 kB gzipped, and imports nothing of Node.js", async () => {
   const { outputFiles, metafile } = await build({
-    entryPoints: [new URL("wasm.ts", import.meta.url).pathname],
+    entryPoints: [fileURLToPath(new URL("wasm.ts", import.meta.url))],
     bundle: true,
     minify: true,
     write: false,

@@ -243,7 +243,7 @@ export function concatenated(...parts: readonly Encoded[]): Encoded {
   const pieces: Piece[] = [];
   let small: Uint8Array[] = [];
   const flush = () => {
-    if (small.length > 0) pieces.push(Buffer.concat(small));
+    if (small.length > 0) pieces.push(joined(small));
     small = [];
   };
   for (const piece of parts.flatMap((part) => part.pieces)) {
@@ -255,6 +255,16 @@ export function concatenated(...parts: readonly Encoded[]): Encoded {
   }
   flush();
   return { byteLength, pieces };
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let end = 0;
+  for (const part of parts) {
+    bytes.set(part, end);
+    end += part.byteLength;
+  }
+  return bytes;
 }
 
 function encoded(bytes: Uint8Array): Encoded {
@@ -279,13 +289,13 @@ export function int(field: number, value: number): Encoded {
 }
 
 export function float(field: number, value: number): Encoded {
-  const bytes = Buffer.alloc(4);
-  bytes.writeFloatLE(value);
-  return encoded(Buffer.concat([Uint8Array.from(tag(field, "four")), bytes]));
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setFloat32(0, value, true);
+  return encoded(joined([Uint8Array.from(tag(field, "four")), bytes]));
 }
 
 export function text(field: number, value: string): Encoded {
-  return message(field, encoded(Buffer.from(value)));
+  return message(field, encoded(new TextEncoder().encode(value)));
 }
 
 /** Encodes repeated integers in proto2's unpacked form. */

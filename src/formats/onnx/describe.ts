@@ -1,5 +1,6 @@
 /** A network as an ONNX graph, with preprocessing and quantization, without parameter values. */
 
+import { decodeBase64 } from "../../base64.ts";
 import type { AnyOp, Op } from "../../engine/engine.ts";
 import { ConfigError } from "../../errors.ts";
 import type { PixelSize } from "../../image/image.ts";
@@ -39,6 +40,8 @@ export interface OnnxOptions {
   readonly preprocessing?: Preprocessing | undefined;
   /** Stored in the metadata. */
   readonly classNames?: readonly string[] | undefined;
+  /** Stored in the metadata. */
+  readonly thresholds?: readonly number[] | undefined;
 }
 
 /** A graph with its input and output; shapes are of one image. */
@@ -134,14 +137,20 @@ function meanLevels(preprocessing: Preprocessing): Float32Array {
   if (meanImage === undefined) return Float32Array.from(colours);
   const [height, width] = preprocessing.size;
   const frame = frameSizeOf(fit, { height, width });
-  const levels = Buffer.from(meanImage, "base64");
+  const levels = decodeBase64(meanImage);
   if (!frame || levels.length !== colours.length * frame.height * frame.width) {
     throw new ConfigError("preprocessing: the mean image and the fit's output differ in size");
   }
   return Float32Array.from(colours.flatMap((colour, c) => centrePlane(levels, c, colour, frame, preprocessing)));
 }
 
-function centrePlane(levels: Buffer, channel: number, added: number, frame: PixelSize, { fit, size }: Preprocessing) {
+function centrePlane(
+  levels: Uint8Array,
+  channel: number,
+  added: number,
+  frame: PixelSize,
+  { fit, size }: Preprocessing,
+) {
   const [height, width] = size;
   const { window } = placementOf(fit, { height, width }, frame);
   const values: number[] = [];

@@ -3,7 +3,7 @@
  * which restores dropout, preprocessing and names. Otherwise the network is read from the graph.
  */
 import { isDeepStrictEqual } from "node:util";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { formatVersions, jsonText } from "../../checkpoint/metadata.ts";
 import { AlexNetError, UnsupportedError } from "../../errors.ts";
 import { preprocessingSchema } from "../../image/prepare/preprocess.ts";
@@ -19,19 +19,21 @@ import { OPSET } from "./writeOnnx.ts";
 
 const metadataSchema = z.object({
   formatVersion: z.enum(formatVersions),
-  head: z.enum(headNames).default("softmax"),
+  head: z._default(z.enum(headNames), "softmax"),
   network: jsonText,
-  graph: jsonText.pipe(
+  graph: z.pipe(
+    jsonText,
     z.strictObject({
       lrn: z.enum(["native", "decomposed"]),
       output: z.enum(["logits", "probabilities"]),
-      pixels: z.enum(["nhwc", "nchw"]).optional(),
-      inputName: z.string().optional(),
-      int8: z.unknown().optional(),
+      pixels: z.optional(z.enum(["nhwc", "nchw"])),
+      inputName: z.optional(z.string()),
+      int8: z.optional(z.unknown()),
     }),
   ),
-  classNames: jsonText.pipe(z.array(z.string())).optional(),
-  preprocessing: jsonText.pipe(preprocessingSchema).optional(),
+  classNames: z.optional(z.pipe(jsonText, z.array(z.string()))),
+  thresholds: z.optional(z.pipe(jsonText, z.array(z.number().check(z.gt(0), z.lt(1))))),
+  preprocessing: z.optional(z.pipe(jsonText, preprocessingSchema)),
 });
 
 /**
@@ -48,7 +50,7 @@ export function readOwnModel(
   const entries = model.metadataProps.map(({ key = "", value = "" }) => [key, value] as const);
   const parsed = metadataSchema.safeParse(Object.fromEntries(entries));
   if (opset !== OPSET || !parsed.success) return undefined;
-  const { network: networkJson, head, classNames, preprocessing } = parsed.data;
+  const { network: networkJson, head, classNames, thresholds, preprocessing } = parsed.data;
   const { int8, ...form } = parsed.data.graph;
   if (int8 !== undefined) {
     throw new UnsupportedError(
@@ -74,6 +76,7 @@ export function readOwnModel(
       head,
       producer: "",
       ...(classNames && { classNames }),
+      ...(thresholds && { thresholds }),
       ...(preprocessing && { preprocessing }),
     },
   };

@@ -1,5 +1,4 @@
 /** Writes a network as an ONNX model. */
-import { open } from "node:fs/promises";
 import { encodeHead } from "../../checkpoint/metadata.ts";
 import { CheckpointError, ConfigError, ShapeError } from "../../errors.ts";
 import { nonFiniteProblem } from "../../finite.ts";
@@ -77,23 +76,6 @@ export function writeOnnx(network: Network, read: ReadParameter, options: OnnxOp
   return { byteLength: encoded.byteLength, chunks: chunksOf(encoded) };
 }
 
-/** Writes and syncs `writeOnnx`'s file at a path. */
-export async function writeOnnxFile(
-  path: string,
-  network: Network,
-  read: ReadParameter,
-  options: OnnxOptions,
-): Promise<void> {
-  const file = writeOnnx(network, read, options);
-  const handle = await open(path, "w");
-  try {
-    for await (const chunk of file.chunks) await handle.writeFile(chunk);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
 /** Description and metadata of an ONNX file; `options` are those that the graph depends on. */
 export function onnxMetadata(network: Network, options: OnnxOptions): Readonly<Record<string, string>> {
   const {
@@ -105,6 +87,7 @@ export function onnxMetadata(network: Network, options: OnnxOptions): Readonly<R
     quantization,
     preprocessing,
     classNames,
+    thresholds,
   } = options;
   const int8 = quantization && { calibration: quantization.calibration };
   return {
@@ -118,6 +101,7 @@ export function onnxMetadata(network: Network, options: OnnxOptions): Readonly<R
       ...(int8 && { int8 }),
     }),
     ...(classNames && { classNames: JSON.stringify(classNames) }),
+    ...(thresholds && { thresholds: JSON.stringify(thresholds) }),
     ...(preprocessing && { preprocessing: JSON.stringify(preprocessing) }),
   };
 }

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { gunzipSync } from "node:zlib";
+import { fashionMnistFolder } from "../../../test/fashionMnistFolder.ts";
 import { ShapeError } from "../../errors.ts";
 import { fillWords, randomStream } from "../../random.ts";
 import { decodeImage } from "../files/decode.ts";
@@ -86,7 +88,7 @@ function assertAsPillow(images: readonly Image[], expected: Resized, filter: Fil
 }
 
 describe("createResizer: equal to Pillow to the bit", async () => {
-  const idx = gunzipSync(await readFile("/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz"));
+  const idx = gunzipSync(await readFile(join(fashionMnistFolder, "t10k-images-idx3-ubyte.gz")));
   const clothes = Array.from({ length: golden.fashion.count }, (_, i): Image => {
     const data = new Uint8Array(idx.subarray(16 + 784 * i, 16 + 784 * (i + 1)));
     return { width: 28, height: 28, channels: 1, data };

@@ -1,23 +1,35 @@
 /** Charts of an evaluation: confusion matrix, precision and recall by class, reliability diagram. */
 
 import { printable } from "../../escape.ts";
-import type { Evaluation } from "../../training/evaluation/metrics.ts";
+import { type Evaluation, labelSetFigures } from "../../training/evaluation/metrics.ts";
 import { formatCount, formatPercent } from "../numbers.ts";
 import type { NamedChart } from "../pages/htmlParts.ts";
 import { colours, strongCell } from "../theme.ts";
 import { drawCalibration } from "./calibrationChart.ts";
 import { axisLabel, axisStyle, chartFont, drawChart, fontSize, percentLabels } from "./chart.ts";
+import { drawPrecisionRecall } from "./precisionRecallChart.ts";
 
 /** The charts of an evaluation; `title` names the network and the data set. */
 export async function evaluationCharts(evaluation: Evaluation, title: string): Promise<readonly NamedChart[]> {
+  const { multiLabel } = evaluation;
+  const first =
+    multiLabel && labelSetFigures(evaluation)
+      ? {
+          name: "precision-recall",
+          heading: "Precision-recall curves",
+          description:
+            "Precision against recall at every threshold. A label's average precision is the area below its curve.",
+          svg: await drawPrecisionRecall(evaluation, multiLabel, title),
+        }
+      : {
+          name: "confusion",
+          heading: "Confusion matrix",
+          description:
+            "One row per true class, one column per predicted class. A stronger colour is a larger fraction of the row.",
+          svg: await drawConfusion(evaluation, title),
+        };
   return [
-    {
-      name: "confusion",
-      heading: "Confusion matrix",
-      description:
-        "One row per true class, one column per predicted class. A stronger colour is a larger fraction of the row.",
-      svg: await drawConfusion(evaluation, title),
-    },
+    first,
     {
       name: "classes",
       heading: "Precision and recall",

@@ -31,8 +31,9 @@ test("toPng: a character without a glyph becomes its code point, with one warnin
   for (let i = 0; i < 2; i++) assert.equal(withFonts(figure("a\u{e1234}b")).svg, figure("a[U+E1234]b"));
   await new Promise(setImmediate);
   process.off("warning", listen);
-  assert.equal(warnings.length, 1);
-  assert.match(warnings[0]?.message ?? "", /no font draws .*U\+E1234/);
+  // A machine with few fonts still has warnings of the characters before.
+  const own = warnings.filter(({ message }) => /no font draws .*U\+E1234/.test(message));
+  assert.equal(own.length, 1);
 });
 
 test("unpackWoff: each table has the checksum that the file's directory says", () => {

@@ -3,8 +3,8 @@ import { html, type Markup, trusted } from "../markup.ts";
 import { themeVariables } from "../theme.ts";
 import { pageScriptSource, scriptStyle } from "./pageScript.ts";
 
-/** Style sheet. Text has a contrast of at least 4.5 : 1 in both colour schemes, and the layout works at 320 px. */
-export const reportStyle = `
+/** Colours of all pages, as CSS variables. */
+export const pageColours = `
 :root {
   --page: #fff; --ink: #1c2024; --soft: #565e66; --rule: #d5dade; --panel: #f4f6f8;
   --right: #00664a; --wrong: #a63c00; ${themeVariables("light")}
@@ -14,7 +14,10 @@ export const reportStyle = `
     --page: #15181b; --ink: #e8eaed; --soft: #a4adb5; --rule: #363c42; --panel: #1f2428;
     --right: #4fd1a5; --wrong: #ff9a5c; ${themeVariables("dark")}
   }
-}
+}`;
+
+/** Style sheet. Text has a contrast of at least 4.5 : 1 in both colour schemes, and the layout works at 320 px. */
+export const reportStyle = `${pageColours}
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.5 system-ui, "DejaVu Sans", sans-serif; overflow-wrap: anywhere; }
 main { max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }

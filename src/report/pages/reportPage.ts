@@ -1,7 +1,15 @@
 /** Report of a run as one self-contained HTML file. */
+import { labelSetFigures } from "../../training/evaluation/metrics.ts";
+import { type MultiLabelFigures, thresholdOf } from "../../training/evaluation/multiLabel.ts";
 import { type Content, html, type Markup, trusted } from "../markup.ts";
 import { formatCount, formatDuration, formatEpoch, formatLoss, formatMagnitude } from "../numbers.ts";
-import { accuracyOf, type ClassAccuracy, type EvaluationReport, topKName } from "../tables/evaluation.ts";
+import {
+  accuracyOf,
+  type ClassAccuracy,
+  type EvaluationReport,
+  formatMultiLabel,
+  topKName,
+} from "../tables/evaluation.ts";
 import type { Section } from "../tables/sections.ts";
 import { inPage } from "../theme.ts";
 import { gallery, type ReportGallery } from "./gallery.ts";
@@ -94,19 +102,25 @@ function weightsNote({ weights, last }: ReportResults): Content {
 function figures(results: ReportResults, evaluation: EvaluationReport | undefined): Markup {
   const { trainLoss, trainAccuracy, examplesPerSecond, seconds, weights, last } = results;
   const shownEpoch = weights?.epoch;
+  const ofSets = evaluation && labelSetsOf(evaluation);
+  const accuracy = ofSets ? "exact match" : "test accuracy";
   const isOther = last !== undefined && shownEpoch !== undefined && last.epoch !== shownEpoch;
   const lasts: readonly (readonly [name: string, value: string])[] = isOther
-    ? [[`test accuracy, last (epoch ${formatEpoch(last.epoch)})`, percent(last.accuracy)]]
+    ? [[`${accuracy}, last (epoch ${formatEpoch(last.epoch)})`, percent(last.accuracy)]]
     : [];
   const shown: readonly (readonly [name: string, value: string | undefined])[] = [
     [
-      isOther ? `test accuracy, best (epoch ${formatEpoch(shownEpoch)})` : "test accuracy",
-      evaluation && percent(evaluation.top1Accuracy),
+      isOther ? `${accuracy}, best (epoch ${formatEpoch(shownEpoch)})` : accuracy,
+      evaluation && percent(ofSets?.exactMatch ?? evaluation.top1Accuracy),
     ],
     ...lasts,
-    ["train accuracy, epoch", trainAccuracy === undefined ? undefined : percent(trainAccuracy)],
+    [
+      ofSets ? "train exact match, epoch" : "train accuracy, epoch",
+      trainAccuracy === undefined ? undefined : percent(trainAccuracy),
+    ],
     ["train loss, epoch", trainLoss === undefined ? undefined : formatLoss(trainLoss)],
     [isOther ? "test loss, best" : "test loss", evaluation && formatLoss(evaluation.loss)],
+    ...(ofSets ? formatMultiLabel(ofSets).slice(1) : []),
     ["images/s", examplesPerSecond === undefined ? undefined : formatMagnitude(examplesPerSecond)],
     ["training time", formatDuration(seconds)],
   ];
@@ -114,7 +128,14 @@ function figures(results: ReportResults, evaluation: EvaluationReport | undefine
   return html`<dl class="figures">${items}</dl>`;
 }
 
+/** Figures of images with label sets; undefined if each image has one class. */
+function labelSetsOf({ confusion, multiLabel }: EvaluationReport): MultiLabelFigures | undefined {
+  return labelSetFigures({ confusion: confusion ?? [], ...(multiLabel ? { multiLabel } : {}) });
+}
+
 function classAccuracies(evaluation: EvaluationReport): Markup {
+  const ofSets = labelSetsOf(evaluation);
+  if (ofSets) return labelTable(evaluation, ofSets);
   const rows = evaluation.perClass.map(classRow);
   const { images, top1Accuracy, topK } = evaluation;
   return html`<section>
@@ -124,6 +145,23 @@ function classAccuracies(evaluation: EvaluationReport): Markup {
 <thead><tr><th scope="col">Class</th><th scope="col" class="number">Right</th><th scope="col" class="number">Accuracy</th><td class="bars"></td></tr></thead>
 <tbody>${rows}</tbody>
 </table>
+</section>`;
+}
+
+/** Figures of each label. */
+function labelTable({ perClass, images }: EvaluationReport, { threshold }: MultiLabelFigures): Markup {
+  const text = (value: number | null | undefined) => (value === null || value === undefined ? "–" : percent(value));
+  const headings = ["Images", "Precision", "Recall", "F1", "Average precision", "Threshold"];
+  const columns = headings.map((heading) => ({ heading, align: "right" }) as const);
+  const rows = perClass.map(({ className, images: own, precision, recall, f1, averagePrecision }, c) => [
+    className,
+    formatCount(own),
+    ...[precision, recall, f1, averagePrecision, thresholdOf(threshold, c)].map(text),
+  ]);
+  return html`<section>
+<h2>Each label</h2>
+<p>${formatCount(images)} test images. A label is predicted if its probability is at the threshold or above.</p>
+${scrollingTable({ title: "Each label", columns: [{ heading: "Label", align: "left" }, ...columns], rows, notes: [] })}
 </section>`;
 }
 

@@ -57,7 +57,15 @@ function formatClasses(parts: readonly CheckedPart[], classNames: readonly strin
     formatBar((counts[0]?.get(name) ?? 0) / largest, barCells, options),
   ]);
   const totals = counts.map((part) => formatCount([...part.values()].reduce((sum, images) => sum + images, 0)));
-  return formatTable(columns, rows, { footer: [["total", ...totals]] });
+  const unlabelled = parts.map((part) => formatCount(part.unlabelled ?? 0));
+  const isSets = parts.some((part) => part.unlabelled !== undefined);
+  const footer = isSets
+    ? [
+        ["all labels", ...totals],
+        ["images without labels", ...unlabelled],
+      ]
+    : [["total", ...totals]];
+  return formatTable(columns, rows, { footer });
 }
 
 function formatImages({ formats, channels, sizes }: FolderCheck): string {

@@ -2,8 +2,8 @@
 
 import { printable } from "../../escape.ts";
 import { frequentConfusions } from "../../training/evaluation/confusion.ts";
-import type { Evaluation } from "../../training/evaluation/metrics.ts";
-import type { MultiLabelFigures } from "../../training/evaluation/multiLabel.ts";
+import { type Evaluation, labelSetFigures } from "../../training/evaluation/metrics.ts";
+import { type MultiLabelFigures, thresholdOf } from "../../training/evaluation/multiLabel.ts";
 import { formatCount, formatLoss, formatPercent } from "../numbers.ts";
 import { truncateStart } from "../text.ts";
 import { type BarOptions, type Column, formatBar, formatTable } from "./terminal.ts";
@@ -16,6 +16,9 @@ export interface EvaluationReport {
   readonly top1Accuracy: number;
   readonly topK: { readonly k: number; readonly accuracy: number };
   readonly perClass: readonly ClassAccuracy[];
+  /** Empty if images may have several labels or none. */
+  readonly confusion?: readonly (readonly number[])[];
+  readonly multiLabel?: MultiLabelFigures;
 }
 
 export interface ClassAccuracy {
@@ -23,6 +26,10 @@ export interface ClassAccuracy {
   readonly images: number;
   /** Images of this class predicted as this class. */
   readonly correct: number;
+  readonly precision?: number | null;
+  readonly recall?: number | null;
+  readonly f1?: number | null;
+  readonly averagePrecision?: number | null;
 }
 
 /** Recall of a class; undefined for a class without images. */
@@ -34,6 +41,9 @@ export function accuracyOf({ images, correct }: ClassAccuracy): number | undefin
 export function topKName({ topK, perClass }: EvaluationReport): string {
   return `top-${topK.k} accuracy${topK.k >= perClass.length ? ` (all ${perClass.length} classes)` : ""}`;
 }
+
+/** Text for an image without labels, or without predicted ones. */
+export const noLabel = "(none)";
 
 const barCells = 16;
 const LISTED = 10;
@@ -50,24 +60,30 @@ export function formatEvaluation(report: Evaluation, options: BarOptions): strin
 }
 
 function formatClasses({ perClass, multiLabel }: Evaluation, options: BarOptions): string {
+  const isFitted = typeof (multiLabel?.threshold ?? 0) !== "number";
   const columns: readonly Column[] = [
     { heading: "Class", align: "left", shrinks: true },
     { heading: "Images", align: "right" },
     { heading: "Correct", align: "right" },
     { heading: "Precision", align: "right" },
     { heading: "Recall", align: "right" },
-    ...(multiLabel ? [{ heading: "F1", align: "right" } as const] : []),
-    { heading: "", align: "left" },
+    ...(multiLabel ? [{ heading: "F1", align: "right" } as const, { heading: "AP", align: "right" } as const] : []),
+    ...(isFitted ? [{ heading: "Threshold", align: "right" } as const] : []),
+    ...(isFitted ? [] : [{ heading: "", align: "left" } as const]),
   ];
-  const rows = perClass.map(({ className, images, correct, precision, recall, f1 = null }) => [
-    className,
-    formatCount(images),
-    formatCount(correct),
-    percentOrNone(precision),
-    percentOrNone(recall),
-    ...(multiLabel ? [percentOrNone(f1)] : []),
-    recall === null ? "" : formatBar(recall, barCells, options),
-  ]);
+  const rows = perClass.map(
+    ({ className, images, correct, precision, recall, f1 = null, averagePrecision = null }, c) => [
+      className,
+      formatCount(images),
+      formatCount(correct),
+      percentOrNone(precision),
+      percentOrNone(recall),
+      ...(multiLabel ? [percentOrNone(f1), percentOrNone(averagePrecision)] : []),
+      ...(multiLabel && isFitted ? [formatPercent(thresholdOf(multiLabel.threshold, c))] : []),
+      // Thresholds leave no room for bars in 80 columns.
+      ...(isFitted ? [] : [recall === null ? "" : formatBar(recall, barCells, options)]),
+    ],
+  );
   return formatTable(columns, rows);
 }
 
@@ -101,8 +117,8 @@ function formatMistakes({ worstMistakes }: Evaluation): string {
   ];
   const rows = worstMistakes.map(({ index, file, className, predicted, probability, loss }) => [
     truncateStart(printable(file ?? String(index)), fileWidth),
-    className,
-    predicted,
+    className || noLabel,
+    predicted || noLabel,
     formatPercent(probability),
     formatLoss(loss),
   ]);
@@ -128,6 +144,14 @@ function formatFigures(report: Evaluation): string {
     { heading: "", align: "left" },
     { heading: "", align: "right" },
   ];
+  const ofSets = labelSetFigures(report);
+  if (ofSets) {
+    return formatTable(columns, [
+      ["images", formatCount(report.images)],
+      ["loss", formatLoss(report.loss)],
+      ...formatMultiLabel(ofSets),
+    ]);
+  }
   return formatTable(columns, [
     ["images", formatCount(report.images)],
     ["loss", formatLoss(report.loss)],
@@ -141,10 +165,15 @@ function formatFigures(report: Evaluation): string {
   ]);
 }
 
-function formatMultiLabel({ threshold, exactMatch, macroF1 }: MultiLabelFigures): readonly (readonly string[])[] {
-  const at = `at ${formatPercent(threshold)}`;
+/** Names and values of multi-label figures. */
+export function formatMultiLabel(figures: MultiLabelFigures): readonly (readonly [name: string, value: string])[] {
+  const { threshold, exactMatch, hammingLoss, macroF1, microF1, meanAveragePrecision } = figures;
+  const at = typeof threshold === "number" ? `at ${formatPercent(threshold)}` : "at fitted thresholds";
   return [
     [`exact match ${at}`, formatPercent(exactMatch)],
+    [`Hamming loss ${at}`, formatPercent(hammingLoss)],
     [`mean F1 ${at}`, formatPercent(macroF1)],
+    [`micro F1 ${at}`, formatPercent(microF1)],
+    ["mean average precision", percentOrNone(meanAveragePrecision)],
   ];
 }

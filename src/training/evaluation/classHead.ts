@@ -1,4 +1,5 @@
 /** Conversion of a network's outputs to class scores and probabilities, for each head. */
+import type { LabelledImages, LabelSet } from "../../dataset/labelSets.ts";
 import { NonFiniteError } from "../../errors.ts";
 import { firstNonFinite } from "../../finite.ts";
 import { type HeadName, isMultiLabel, requireClasses, requireProbabilities } from "../../network/head.ts";
@@ -10,7 +11,7 @@ export type Scores = Float32Array | Float64Array;
 export interface Judged {
   /** Probability of the predicted class. */
   readonly probability: number;
-  /** Probability of the image's own class. */
+  /** Probability of the image's own class; with label sets, see `judgeSet`. */
   readonly labelProbability: number;
   readonly loss: number;
 }
@@ -27,6 +28,11 @@ export interface ClassHead {
   scoreOf(probability: number): number;
   /** Probabilities and loss of one row of scores. */
   judge(scores: Scores, predicted: number, label: number): Judged;
+  /**
+   * Probabilities and loss of one row of scores with label sets: the geometric means over the classes of the probability that a class is present or absent, as
+   * predicted and as labelled; the loss is −ln of the latter. Undefined for a head whose classes exclude each other.
+   */
+  readonly judgeSet?: (scores: Scores, predicted: LabelSet, labels: LabelSet) => Judged;
 }
 
 /** p = exp(score) / Σ exp(score); loss = −log p[label] = log Σ exp(score) − score[label]. */
@@ -67,7 +73,25 @@ const multiLabelHead: ClassHead = {
     const loss = (sum - own) / scores.length;
     return { probability: sigmoid(scores[predicted] as number), labelProbability: sigmoid(own), loss };
   },
+  judgeSet(scores, predicted, labels) {
+    const loss = setLoss(scores, labels);
+    return { probability: Math.exp(-setLoss(scores, predicted)), labelProbability: Math.exp(-loss), loss };
+  },
 };
+
+/** −Σ ln p / classes, where p is σ(z) for the classes of the set and σ(−z) for others. */
+function setLoss(scores: Scores, set: LabelSet): number {
+  let sum = 0;
+  for (const score of scores) sum += Math.max(score, 0) + Math.log1p(Math.exp(-Math.abs(score)));
+  for (const label of set) sum -= scores[label] as number;
+  // Cancellation may leave −1e-17.
+  return Math.max(0, sum / scores.length);
+}
+
+/** The head of a network trained on images with these labels. */
+export function headOfLabels({ labelSets }: Pick<LabelledImages, "labelSets">): ClassHead {
+  return labelSets ? multiLabelHead : softmaxHead;
+}
 
 /** The head of a network with `outputs` outputs. Throws ConfigError, beginning with `origin`, for outputs that are not class scores. */
 export function classHeadOf(head: HeadName | undefined, outputs: number, origin: string): ClassHead {

@@ -14,6 +14,8 @@ export interface ClassFigures {
   readonly recall: number | null;
   /** Harmonic mean of the two, for a multi-label network; null if it has no images and was never predicted. */
   readonly f1?: number | null;
+  /** Mean precision over the recalls, for a multi-label network; null if it has no images. */
+  readonly averagePrecision?: number | null;
 }
 
 /** Number of images of one class for which another was predicted. */

@@ -1,8 +1,10 @@
 /** Ensemble of several networks: the mean of their probabilities. Source: Krizhevsky et al. 2012, §6.1. */
 import type { Split } from "../../dataset/dataset.ts";
+import { classesAt, type LabelSet } from "../../dataset/labelSets.ts";
 import { ConfigError } from "../../errors.ts";
 import type { ClassHead, Scores } from "./classHead.ts";
 import { countCorrect } from "./metrics.ts";
+import { countExact } from "./multiLabel.ts";
 import { averageScores, type ScoredBatch } from "./scores.ts";
 
 /** One network's scores for the same images, in batches of the same size; labels are those of the ensemble. */
@@ -18,7 +20,11 @@ export interface Member {
  * Yields scores whose probabilities are the mean of the members'; all members have the same head. All members finish a batch before any starts the
  * next, so that only the probabilities of one batch are in memory. It ends with the first member that ends.
  */
-export async function* scoreEnsemble(members: readonly Member[], head: ClassHead): AsyncGenerator<ScoredBatch> {
+export async function* scoreEnsemble(
+  members: readonly Member[],
+  head: ClassHead,
+  labelSets?: readonly LabelSet[],
+): AsyncGenerator<ScoredBatch> {
   const mean = averageScores(head);
   try {
     for (;;) {
@@ -27,7 +33,11 @@ export async function* scoreEnsemble(members: readonly Member[], head: ClassHead
         const { done, value } = await scored.next();
         if (done) return;
         const scores = reordered(value.scores, columns, value.count);
-        onCorrect(countCorrect(scores, value.labels, value.count));
+        onCorrect(
+          labelSets
+            ? countExact(scores, value.labels, value.count, labelSets)
+            : countCorrect(scores, value.labels, value.count),
+        );
         mean.add(scores, value.count);
         last = value;
       }
@@ -59,14 +69,18 @@ export function columnsOf(classNames: readonly string[], others: readonly string
   );
 }
 
+function isSameSet(a: LabelSet, b: LabelSet): boolean {
+  return a.length === b.length && a.every((label, i) => label === b[i]);
+}
+
 /** Throws ConfigError, which begins with `name`, unless two splits have the same images in the same order. */
 export function checkSamePictures(split: Split, other: Split, name: string): void {
   let same = split.length === other.length;
   for (let i = 0; same && i < split.length; i++) {
-    same = split.label(i) === other.label(i) && split.path?.(i) === other.path?.(i);
+    same = isSameSet(classesAt(split, i), classesAt(other, i)) && split.path?.(i) === other.path?.(i);
   }
   if (same) return;
   throw new ConfigError(
-    `${name}: expected the images of the first run, got others; give one data set for all with --dataset and --split`,
+    `${name}: expected the images of the first run, got others (each fold of a run holds out its own); give one data set for all with --dataset and --split`,
   );
 }

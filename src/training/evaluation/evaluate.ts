@@ -1,10 +1,10 @@
 /** Evaluation of a program on a split. */
 import type { Split } from "../../dataset/dataset.ts";
-import { type CountedHead, countEvaluation, type Evaluation, type Prediction } from "./metrics.ts";
+import { type CountedHead, countEvaluation, describePrediction, type Evaluation, type Prediction } from "./metrics.ts";
 import { type ScoredBatch, type ScoreOptions, type ScoringProgram, scoreSplit } from "./scores.ts";
 
 /** Options of computing an evaluation from scores. */
-export interface CountOptions extends CountedHead {
+export interface CountOptions extends Omit<CountedHead, "labelSets"> {
   readonly split: Split;
   readonly classNames: readonly string[];
   readonly onProgress?: ((images: number) => void) | undefined;
@@ -29,28 +29,19 @@ export async function evaluateScores(
   scored: AsyncIterable<ScoredBatch>,
   { split, classNames, head, threshold, onProgress, onPrediction, signal }: CountOptions,
 ): Promise<Evaluation | undefined> {
-  const counter = countEvaluation(classNames, { head, threshold });
+  const counter = countEvaluation(classNames, { head, threshold, labelSets: split.labelSets });
   const worst = keepHighest("loss");
   const best = keepHighest("probability");
-  const nameOf = (c: number) => classNames[c] as string;
   let images = 0;
   for await (const { scores, labels, indices, count } of scored) {
     for (const [row, judgement] of counter.add(scores, labels, count).entries()) {
-      const { label, predicted, probability, labelProbability, loss } = judgement;
-      const kept = predicted === label ? best : worst;
+      const kept = judgement.isCorrect ? best : worst;
       const isKept = kept.takes(judgement);
       if (!onPrediction && !isKept) continue;
       const index = indices[row] as number;
       const file = split.path?.(index);
-      const prediction: Prediction = {
-        index,
-        ...(file === undefined ? {} : { file }),
-        className: nameOf(label),
-        predicted: nameOf(predicted),
-        probability,
-        classProbability: labelProbability,
-        loss,
-      };
+      const image = { index, ...(file === undefined ? {} : { file }) };
+      const prediction = describePrediction(judgement, image, classNames);
       onPrediction?.(prediction);
       if (isKept) kept.add(prediction);
     }

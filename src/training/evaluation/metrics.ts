@@ -1,9 +1,16 @@
 /** Metrics from a classifier's scores. */
-import { NonFiniteError } from "../../errors.ts";
+import { joinedLabels, type LabelSet } from "../../dataset/labelSets.ts";
+import { ConfigError, NonFiniteError } from "../../errors.ts";
 import { type Calibration, countCalibration } from "./calibration.ts";
 import { type ClassHead, checkScores, type Judged, type Scores, softmaxHead } from "./classHead.ts";
 import { type ClassFigures, countConfusion } from "./confusion.ts";
-import { countLabels, DEFAULT_THRESHOLD, type MultiLabelFigures } from "./multiLabel.ts";
+import {
+  countLabels,
+  DEFAULT_THRESHOLD,
+  type MultiLabelFigures,
+  presentClasses,
+  type Thresholds,
+} from "./multiLabel.ts";
 
 /** Results over a set of images. Accuracies are fractions. */
 export interface Figures {
@@ -11,15 +18,15 @@ export interface Figures {
   readonly loss: number;
   /** Number of images. */
   readonly images: number;
-  /** Fraction of images whose most probable class is the correct one. */
+  /** Fraction of images whose most probable class is the correct one; with label sets, one of their classes. */
   readonly top1Accuracy: number;
-  /** Fraction of images whose class is among the k most probable; k is 5, or the number of classes if that is less. */
+  /** Fraction of images whose class, or one of whose classes, is among the k most probable; k is 5, or the number of classes if that is less. */
   readonly topK: { readonly k: number; readonly accuracy: number };
   /** Precision and recall by class. For a multi-label network, a class counts as predicted at the threshold or above. */
   readonly perClass: readonly ClassFigures[];
   /** For a multi-label network only. */
   readonly multiLabel?: MultiLabelFigures;
-  /** Images of each class (row) by the most probable class (column). */
+  /** Images of each class (row) by the most probable class (column); empty with label sets. */
   readonly confusion: readonly (readonly number[])[];
   readonly calibration: Calibration;
 }
@@ -30,13 +37,13 @@ export interface Prediction {
   readonly index: number;
   /** Present if each image has a file of its own. */
   readonly file?: string;
-  /** Its own class. */
+  /** Its own class; with label sets, its classes separated by `; `, empty for none. */
   readonly className: string;
-  /** The most probable class. */
+  /** The most probable class; with label sets, the classes at or above their thresholds, likewise. */
   readonly predicted: string;
-  /** Probability of the predicted class. */
+  /** Probability of the predicted class; with label sets, the geometric mean of those of all decisions, one for each class. */
   readonly probability: number;
-  /** Probability of the image's own class. */
+  /** Probability of the image's own class; with label sets, the geometric mean of those of the correct decisions. */
   readonly classProbability: number;
   /** −log `classProbability`, natural logarithm; for a multi-label network, the mean binary cross-entropy of its classes. */
   readonly loss: number;
@@ -50,11 +57,27 @@ export interface Evaluation extends Figures {
   readonly bestPredictions: readonly Prediction[];
 }
 
-/** Metrics of one image. Classes are numbers; `rank` is the number of classes before its own. */
+/** Figures of images with label sets; undefined if each image has one class. */
+export function labelSetFigures({
+  confusion,
+  multiLabel,
+}: Pick<Figures, "confusion" | "multiLabel">): MultiLabelFigures | undefined {
+  return confusion.length === 0 ? multiLabel : undefined;
+}
+
+/** Accuracy of an evaluation, a fraction: top-1; with label sets, exact match. */
+export function accuracyOf(figures: Pick<Figures, "confusion" | "multiLabel" | "top1Accuracy">): number {
+  return labelSetFigures(figures)?.exactMatch ?? figures.top1Accuracy;
+}
+
+/** Metrics of one image. Classes are numbers; `rank` is the number of classes before the first of its own. */
 export interface Judgement extends Judged {
-  readonly label: number;
-  readonly predicted: number;
+  readonly labels: LabelSet;
+  readonly predicted: LabelSet;
+  readonly isCorrect: boolean;
   readonly rank: number;
+  /** Probability of the most probable class, and true if that is one of its own. */
+  readonly best: { readonly probability: number; readonly isCorrect: boolean };
 }
 
 /** Accumulates scores batch by batch. */
@@ -69,14 +92,17 @@ export interface CountedHead {
   /** Default: softmax. */
   readonly head?: ClassHead | undefined;
   /** Default 0.5. */
-  readonly threshold?: number | undefined;
+  readonly threshold?: Thresholds | undefined;
+  /** Label sets, if labels are their indices; requires a multi-label head. */
+  readonly labelSets?: readonly LabelSet[] | undefined;
 }
 
 /** Starts counting; each row has one score per class name. */
 export function countEvaluation(classNames: readonly string[], reading: CountedHead = {}): EvaluationCounter {
-  const { head = softmaxHead, threshold = DEFAULT_THRESHOLD } = reading;
+  const { head = softmaxHead, threshold = DEFAULT_THRESHOLD, labelSets } = reading;
   const classes = classNames.length;
-  const labelCounter = head.isMultiLabel ? countLabels(classNames, threshold) : undefined;
+  const labelCounter = head.isMultiLabel ? countLabels(classNames, threshold, head) : undefined;
+  const judgeRow = labelSets ? setJudge(labelSets, head, threshold) : classJudge(head);
   const k = Math.min(5, classes);
   const confusion = countConfusion(classNames);
   const calibration = countCalibration();
@@ -88,14 +114,15 @@ export function countEvaluation(classNames: readonly string[], reading: CountedH
     add(scores, labels, count) {
       return Array.from({ length: count }, (_, row) => {
         const own = scores.subarray(row * classes, (row + 1) * classes);
-        const judgement = judge(own, labels[row] as number, head);
-        const { label, predicted, rank, loss, probability } = judgement;
+        checkScores(own);
+        const judgement = judgeRow(own, labels[row] as number);
+        const { rank, loss, best } = judgement;
         images++;
         lossSum += loss;
-        confusion.add(label, predicted);
-        labelCounter?.add(head.probabilities(own), label);
-        calibration.add(probability, predicted === label);
-        if (predicted === label) correct++;
+        if (!labelSets) confusion.add(judgement.labels[0] as number, judgement.predicted[0] as number);
+        labelCounter?.add(own, judgement.labels);
+        calibration.add(best.probability, best.isCorrect);
+        if (best.isCorrect) correct++;
         if (rank < k) inTopK++;
         return judgement;
       });
@@ -105,17 +132,65 @@ export function countEvaluation(classNames: readonly string[], reading: CountedH
       images,
       top1Accuracy: correct / images,
       topK: { k, accuracy: inTopK / images },
-      ...confusion.result(),
+      ...(labelSets ? { perClass: [], confusion: [] } : confusion.result()),
       ...labelCounter?.result(),
       calibration: calibration.result(),
     }),
   };
 }
 
-function judge(scores: Scores, label: number, head: ClassHead): Judgement {
-  checkScores(scores);
-  const predicted = bestOf(scores);
-  return { label, predicted, rank: rankOf(scores, label), ...head.judge(scores, predicted, label) };
+/** Judges one row of scores. */
+type Judge = (scores: Scores, label: number) => Judgement;
+
+function classJudge(head: ClassHead): Judge {
+  return (scores, label) => {
+    const predicted = bestOf(scores);
+    const judged = head.judge(scores, predicted, label);
+    const isCorrect = predicted === label;
+    const best = { probability: judged.probability, isCorrect };
+    return { labels: [label], predicted: [predicted], isCorrect, rank: rankOf(scores, label), best, ...judged };
+  };
+}
+
+/** Throws ConfigError for a head whose classes exclude each other. */
+function setJudge(labelSets: readonly LabelSet[], head: ClassHead, threshold: Thresholds): Judge {
+  const { judgeSet } = head;
+  if (!judgeSet) {
+    throw new ConfigError(
+      "label sets: expected a multi-label network, got one with one class per image; use one class per image",
+    );
+  }
+  return (scores, label) => {
+    const labels = labelSets[label] as LabelSet;
+    const probabilities = head.probabilities(scores);
+    const predicted = presentClasses(probabilities, threshold);
+    const top = bestOf(scores);
+    const rank = labels.reduce((lowest, own) => Math.min(lowest, rankOf(scores, own)), scores.length);
+    return {
+      labels,
+      predicted,
+      isCorrect: predicted.length === labels.length && predicted.every((c, i) => c === labels[i]),
+      rank,
+      best: { probability: probabilities[top] as number, isCorrect: labels.includes(top) },
+      ...judgeSet(scores, predicted, labels),
+    };
+  };
+}
+
+/** Prediction of an image, for people. */
+export function describePrediction(
+  { labels, predicted, probability, labelProbability, loss }: Judgement,
+  image: Pick<Prediction, "index" | "file">,
+  classNames: readonly string[],
+): Prediction {
+  return {
+    ...image,
+    className: joinedLabels(labels, classNames),
+    predicted: joinedLabels(predicted, classNames),
+    probability,
+    classProbability: labelProbability,
+    loss,
+  };
 }
 
 /** Number of classes before the label: a higher score, or the same score and a lower number. */

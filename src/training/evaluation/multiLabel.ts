@@ -1,46 +1,85 @@
-/** Metrics of a multi-label network on images with one known class. */
+/** Metrics of a multi-label network. */
+import type { LabelSet } from "../../dataset/labelSets.ts";
+import { NonFiniteError } from "../../errors.ts";
+import type { ClassHead, Scores } from "./classHead.ts";
 import type { ClassFigures } from "./confusion.ts";
+import { averagePrecision, bestThreshold, precisionCurve, rankLabel } from "./labelRanking.ts";
 
-/** Minimum probability of a class that is present. */
+/** Minimum probability of a class that is present, unless others are given or stored with the weights. */
 export const DEFAULT_THRESHOLD = 0.5;
 
-/** Metrics of a multi-label network. Each image counts as showing its folder's class and no other. */
+/** Minimum probability of a class that is present: one for all classes, or one for each. */
+export type Thresholds = number | readonly number[];
+
+/** Minimum probability of a class that is present: the given one, or that of the model, or 0.5. */
+export function thresholdsOf(
+  model: { readonly thresholds?: readonly number[] | undefined },
+  given?: number,
+): Thresholds {
+  return given ?? model.thresholds ?? DEFAULT_THRESHOLD;
+}
+
+/** The threshold of a class. */
+export function thresholdOf(thresholds: Thresholds, label: number): number {
+  return typeof thresholds === "number" ? thresholds : (thresholds[label] ?? DEFAULT_THRESHOLD);
+}
+
+/** Metrics of a multi-label network. An image of a data set with one class per image counts as showing this class and no other. */
 export interface MultiLabelFigures {
-  /** Minimum probability of a class that counts as present. */
-  readonly threshold: number;
-  /** Fraction of images for which exactly their own class is predicted. */
+  /** Minimum probability of a class that counts as present: one for all classes, or one for each. */
+  readonly threshold: Thresholds;
+  /** Fraction of images for which exactly their own classes are predicted. */
   readonly exactMatch: number;
+  /** Fraction of all decisions, one for each image and class, that are wrong: the Hamming loss. */
+  readonly hammingLoss: number;
   /** Mean of all defined F1 scores. */
   readonly macroF1: number;
+  /** F1 score of all decisions together: 2 · correct / (predicted + images), summed over the classes. */
+  readonly microF1: number;
+  /** Mean of all defined average precisions; null if there is none. */
+  readonly meanAveragePrecision: number | null;
+  /** Threshold of the best F1 score of each class on these images; 0.5 for a class without images. */
+  readonly fittedThresholds: readonly number[];
+  /** Precision by recall of each class as [recall, precision], at most 100 points; empty without images. */
+  readonly curves: readonly (readonly (readonly [recall: number, precision: number])[])[];
 }
 
 export interface LabelCounter {
-  /** Shapes: probabilities [classes]. */
-  add(probabilities: Float64Array, label: number): void;
+  /** Shapes: scores [classes], labels: the image's classes. */
+  add(scores: Scores, labels: LabelSet): void;
   result(): { readonly perClass: readonly ClassFigures[]; readonly multiLabel: MultiLabelFigures };
 }
 
-/** Starts counting: precision = correct / predicted, recall = correct / images, F1 = 2 · correct / (predicted + images). */
-export function countLabels(classNames: readonly string[], threshold: number): LabelCounter {
+/** Classes at or above their thresholds, ascending. */
+export function presentClasses(probabilities: ArrayLike<number>, thresholds: Thresholds): LabelSet {
+  const present: number[] = [];
+  for (let c = 0; c < probabilities.length; c++) {
+    if ((probabilities[c] as number) >= thresholdOf(thresholds, c)) present.push(c);
+  }
+  return present;
+}
+
+/**
+ * Starts counting: precision = correct / predicted, recall = correct / images, F1 = 2 · correct / (predicted + images). Keeps every score, since average
+ * precision depends on the order of all images.
+ */
+export function countLabels(classNames: readonly string[], threshold: Thresholds, head: ClassHead): LabelCounter {
   const counts = classNames.map(() => ({ images: 0, predicted: 0, correct: 0 }));
+  const kept = keepScores(classNames.length);
   let [all, exact] = [0, 0];
   return {
-    add(probabilities, label) {
-      let present = 0;
-      for (const [c, count] of counts.entries()) {
-        const isPresent = (probabilities[c] as number) >= threshold;
-        if (isPresent) {
-          present++;
-          count.predicted++;
-        }
-        if (c !== label) continue;
-        count.images++;
-        if (isPresent) count.correct++;
-      }
+    add(scores, labels) {
+      kept.add(scores, labels);
+      const present = presentClasses(head.probabilities(scores), threshold);
+      for (const c of present) (counts[c] as { predicted: number }).predicted++;
+      for (const c of labels) (counts[c] as { images: number }).images++;
+      const right = present.filter((c) => labels.includes(c));
+      for (const c of right) (counts[c] as { correct: number }).correct++;
       all++;
-      if (present === 1 && (probabilities[label] as number) >= threshold) exact++;
+      if (present.length === labels.length && right.length === labels.length) exact++;
     },
     result() {
+      const points = classNames.map((_, c) => rankLabel(kept.of(c)));
       const perClass = counts.map(({ images, predicted, correct }, c) => ({
         className: classNames[c] as string,
         images,
@@ -48,14 +87,82 @@ export function countLabels(classNames: readonly string[], threshold: number): L
         precision: fraction(correct, predicted),
         recall: fraction(correct, images),
         f1: fraction(2 * correct, predicted + images),
+        averagePrecision: averagePrecision(points[c] ?? []),
       }));
-      const known = perClass.flatMap(({ f1 }) => f1 ?? []);
-      const macroF1 = known.length > 0 ? known.reduce((sum, f1) => sum + f1, 0) / known.length : 0;
-      return { perClass, multiLabel: { threshold, exactMatch: exact / all, macroF1 } };
+      const sum = (of: "images" | "predicted" | "correct") => counts.reduce((total, count) => total + count[of], 0);
+      const [images, predicted, correct] = [sum("images"), sum("predicted"), sum("correct")];
+      const probabilityOf = (score: number) => head.probabilities(Float64Array.of(score))[0] as number;
+      const multiLabel = {
+        threshold,
+        exactMatch: exact / all,
+        hammingLoss: (images + predicted - 2 * correct) / (all * classNames.length),
+        macroF1: mean(perClass.flatMap(({ f1 }) => f1 ?? [])) ?? 0,
+        microF1: fraction(2 * correct, predicted + images) ?? 0,
+        meanAveragePrecision: mean(perClass.flatMap((each) => each.averagePrecision ?? [])),
+        fittedThresholds: points.map((each) => bestThreshold(each, probabilityOf, DEFAULT_THRESHOLD)),
+        curves: points.map(precisionCurve),
+      };
+      return { perClass, multiLabel };
+    },
+  };
+}
+
+/** Images kept in one block of memory. */
+const BLOCK = 1024;
+
+/** Keeps the scores of all images, and which classes they have. */
+function keepScores(classes: number) {
+  const blocks: { readonly scores: Float32Array; readonly present: Uint8Array }[] = [];
+  let images = 0;
+  return {
+    add(scores: Scores, labels: LabelSet) {
+      const row = images++ % BLOCK;
+      if (row === 0) {
+        blocks.push({ scores: new Float32Array(BLOCK * classes), present: new Uint8Array(BLOCK * classes) });
+      }
+      const { scores: kept, present } = blocks.at(-1) as (typeof blocks)[number];
+      for (let c = 0; c < classes; c++) kept[c * BLOCK + row] = scores[c] as number;
+      for (const c of labels) present[c * BLOCK + row] = 1;
+    },
+    of(c: number) {
+      const scores = new Float32Array(images);
+      const present = new Uint8Array(images);
+      for (const [b, block] of blocks.entries()) {
+        const count = Math.min(BLOCK, images - b * BLOCK);
+        scores.set(block.scores.subarray(c * BLOCK, c * BLOCK + count), b * BLOCK);
+        present.set(block.present.subarray(c * BLOCK, c * BLOCK + count), b * BLOCK);
+      }
+      return { scores, isPresent: (image: number) => present[image] === 1 };
     },
   };
 }
 
 function fraction(part: number, whole: number): number | null {
   return whole > 0 ? part / whole : null;
+}
+
+function mean(values: readonly number[]): number | null {
+  return values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : null;
+}
+
+/**
+ * Number of rows whose labels are exactly those with a logit of 0 or more: a probability of 50 %. Shapes: scores [count, classes], labels [count], indices of
+ * sets. Throws NonFiniteError for NaN.
+ */
+export function countExact(
+  scores: Scores,
+  labels: ArrayLike<number>,
+  count: number,
+  labelSets: readonly LabelSet[],
+): number {
+  const classes = scores.length / count;
+  if (scores.some(Number.isNaN)) throw new NonFiniteError("scores: expected numbers, got NaN");
+  let exact = 0;
+  for (let row = 0; row < count; row++) {
+    const own = labelSets[labels[row] as number] as LabelSet;
+    let present = 0;
+    for (let c = 0; c < classes; c++) if ((scores[row * classes + c] as number) >= 0) present++;
+    if (present === own.length && own.every((c) => (scores[row * classes + c] as number) >= 0)) exact++;
+  }
+  return exact;
 }

@@ -1,4 +1,5 @@
 /** Targets of the loss: a distribution over the classes for each image. */
+import type { LabelSet } from "../../dataset/labelSets.ts";
 import { DataError } from "../../errors.ts";
 
 /** Rule that turns labels into targets. */
@@ -46,6 +47,44 @@ export function writeTargets(
     if (!mixed) continue;
     const second = classOf(mixed.labels, row, classes);
     add(into, start, second, scale * (1 - labelSmoothing) * (1 - lambda), classWeights);
+  }
+}
+
+/** Rule that turns label sets into targets of independent classes. */
+export interface LabelSetRule {
+  /** ε, the distance of targets from 0 and 1, times 2. */
+  readonly labelSmoothing: number;
+  readonly labelSets: readonly LabelSet[];
+  readonly classes: number;
+}
+
+/**
+ * Writes the targets of `count` images into the first rows of `into`: with ε label smoothing, Y and Y′ an image's label sets,
+ *
+ *     target[r, c] = (1 − ε) · (λ · [c ∈ Y] + (1 − λ) · [c ∈ Y′]) + ε / 2.
+ *
+ * Source of the smoothing: keras.losses.BinaryCrossentropy.
+ *
+ * Shapes: labels [count], indices of sets; into [≥ count, classes]. Throws DataError for a label out of range.
+ */
+export function writeLabelSetTargets(
+  { labelSmoothing, labelSets, classes }: LabelSetRule,
+  labels: ArrayLike<number>,
+  count: number,
+  mixed: MixedLabels | undefined,
+  into: Float32Array,
+): void {
+  const lambda = mixed ? mixed.lambda : 1;
+  into.fill(labelSmoothing / 2, 0, count * classes);
+  const mark = (row: number, all: ArrayLike<number>, fraction: number) => {
+    for (const c of labelSets[classOf(all, row, labelSets.length)] as LabelSet) {
+      const at = row * classes + c;
+      into[at] = (into[at] as number) + (1 - labelSmoothing) * fraction;
+    }
+  };
+  for (let row = 0; row < count; row++) {
+    mark(row, labels, lambda);
+    if (mixed) mark(row, mixed.labels, 1 - lambda);
   }
 }
 

@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { onStopSignals } from "./signals.ts";
+
+test("the first signal of every kind aborts, with 128 plus its number; Ctrl-Break of Windows too", () => {
+  for (const [name, exitCode] of [
+    ["SIGHUP", 129],
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+    // No signal of other systems: there it is an event like any other.
+    ["SIGBREAK", 149],
+  ] as const) {
+    let calls = 0;
+    const stop = onStopSignals(() => calls++);
+    process.emit(name, name);
+    // Only SIGHUP may come again: a second signal of another kind ends the process.
+    process.emit("SIGHUP", "SIGHUP");
+    assert.deepEqual([stop.signal.aborted, stop.exitCode(), calls], [true, exitCode, 1], name);
+    stop.end();
+    assert.equal(process.listenerCount(name), 0);
+  }
+});

@@ -1,0 +1,127 @@
+/** A run: its controls, figures and curves. */
+import type { Image } from "../../image/image.ts";
+import { drawLines } from "../chart.ts";
+import { fill, h } from "../dom.ts";
+import { number, percent, t } from "../language.ts";
+import { paintImage } from "../paint.ts";
+import type { IterationPoint, RunFacts, TestResult } from "../worker/trainerApi.ts";
+
+/** Reactions to the controls. */
+export interface RunActions {
+  start(): void;
+  step(): void;
+  pause(): void;
+}
+
+/** State of a run as the page shows it. */
+export interface ShownRun {
+  readonly facts: RunFacts;
+  readonly points: IterationPoint[];
+  readonly tests: TestResult[];
+  isRunning: boolean;
+  isDone: boolean;
+  state: () => string;
+}
+
+/** The part of the view. */
+export interface RunPart {
+  readonly element: HTMLElement;
+  /** Renders a run; nothing without one. */
+  render(run: ShownRun | undefined): void;
+  /** Updates figures and curves. */
+  update(run: ShownRun): void;
+  showState(run: ShownRun): void;
+  showFilters(filters: readonly Image[]): void;
+}
+
+/** Creates the part. */
+export function createRunPart(actions: RunActions): RunPart {
+  const element = h("section");
+  const state = h("span", { role: "status" });
+  const buttons = h("div", { class: "row" });
+  const figures = h("dl", { class: "figures" });
+  const curves = h("div", { class: "columns curves" });
+  const filters = h("div", { class: "tiles", role: "img" });
+
+  function showState(run: ShownRun): void {
+    state.textContent = run.state();
+    const hadFocus = buttons.contains(document.activeElement);
+    fill(
+      buttons,
+      run.isRunning
+        ? h("button", { type: "button", class: "primary", onclick: actions.pause }, t("pause"))
+        : h("button", { type: "button", class: "primary", disabled: run.isDone, onclick: actions.start }, t("start")),
+      h("button", { type: "button", disabled: run.isRunning || run.isDone, onclick: actions.step }, t("step")),
+      state,
+    );
+    if (hadFocus) buttons.querySelector<HTMLElement>("button")?.focus();
+  }
+
+  function update(run: ShownRun): void {
+    fill(figures, ...figuresOf(run).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+    fill(curves, ...chartsOf(run));
+  }
+
+  return {
+    element,
+    showState,
+    update,
+    showFilters(images) {
+      filters.setAttribute("aria-label", t("filters"));
+      fill(filters, ...images.map((image) => paintImage(image)));
+    },
+    render(run) {
+      if (!run) return fill(element);
+      const { facts } = run;
+      const { network, parameters, trainImages: train, testImages: test, engine } = facts;
+      fill(
+        element,
+        h("h2", {}, network),
+        h("p", { class: "hint" }, t("runFacts", { network, parameters, train, test, engine })),
+        buttons,
+        figures,
+        curves,
+        h("h2", {}, t("filters")),
+        filters,
+      );
+      showState(run);
+      update(run);
+    },
+  };
+}
+
+function figuresOf({ points, tests, facts }: ShownRun): readonly (readonly [name: string, value: string])[] {
+  const last = points.at(-1);
+  const { iteration, epoch } = last ?? facts.progress;
+  const recent = points.slice(-20);
+  const mean = (key: "loss" | "accuracy") => recent.reduce((sum, point) => sum + point[key], 0) / recent.length;
+  const test = tests.at(-1);
+  return [
+    [t("figureIteration"), number(iteration)],
+    [t("figureEpoch"), `${number(epoch, 2)} / ${number(facts.recipe.epochs)}`],
+    [t("figureLoss"), last ? number(mean("loss"), 3) : "–"],
+    [t("figureAccuracy"), last ? percent(mean("accuracy")) : "–"],
+    [t("figureTest"), test ? percent(test.accuracy) : "–"],
+    [t("figureSpeed"), last ? number(last.examplesPerSecond, 1) : "–"],
+  ];
+}
+
+/** Loss and accuracy over the iterations. Training's points are means of batches. */
+function chartsOf({ points, tests }: ShownRun): readonly HTMLElement[] {
+  const chart = (title: string, key: "loss" | "accuracy") => {
+    const lines = [
+      { name: t("curveTrain"), style: "train", points: points.map((point) => [point.iteration, point[key]] as const) },
+      {
+        name: t("curveTest"),
+        style: "test",
+        marked: true,
+        points: tests.map((test) => [test.iteration, test[key]] as const),
+      },
+    ] as const;
+    const isPercent = key === "accuracy";
+    const legend = lines.map(({ name, style }) => h("span", { class: `key ${style}` }, name));
+    const drawn = drawLines({ title, lines, ...(isPercent ? { top: 1, isPercent } : {}) });
+    return h("figure", {}, h("figcaption", {}, title, " ", ...legend), drawn);
+  };
+  return [chart(t("lossCurve"), "loss"), chart(t("accuracyCurve"), "accuracy")];
+}

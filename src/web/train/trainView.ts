@@ -1,0 +1,243 @@
+/** The view "Train": images, settings, a run with its curves and results, downloads. */
+import type { PageData } from "../../exchange/webPageData.ts";
+import { fill, h } from "../dom.ts";
+import { t } from "../language.ts";
+import { fetchSample } from "../pageData.ts";
+import type { View } from "../view.ts";
+import { type Connection, messageOf, startWorker } from "../worker/calls.ts";
+import type { DownloadFormat, RunFacts, TrainerApi, TrainerEvent } from "../worker/trainerApi.ts";
+import { createDataPart } from "./dataPart.ts";
+import { createRunPart, type ShownRun } from "./runPart.ts";
+import { createSettingsPart } from "./settingsPart.ts";
+import { createTestPart } from "./testPart.ts";
+
+const endings: Readonly<Record<DownloadFormat, string>> = { safetensors: "alexnet.safetensors", onnx: "alexnet.onnx" };
+/** Milliseconds between two drawings of the curves. */
+const REDRAW = 400;
+
+/** Creates the view; `tryFile` opens the trained network in the view "Try". Long, since its functions render and change one run. */
+export function createTrainView({ sample }: PageData, tryFile: (file: File) => Promise<void>): View {
+  const element = h("div");
+  const status = h("p", { class: "status", role: "status" });
+  const storage = h("p", { class: "hint" });
+  const savedPart = h("div");
+  const resultPart = h("section");
+  let run: ShownRun | undefined;
+  let drawn = 0;
+  let saved: (() => string) | undefined;
+
+  const worker: Connection<TrainerApi> = startWorker<TrainerApi, TrainerEvent>("trainer", {
+    onEvent: (event) => handle(event),
+    onEnd: (problem) => report(() => t("workerEnded", { problem }), true),
+  });
+
+  function report(text: () => string, isProblem = false): void {
+    status.textContent = text();
+    status.classList.toggle("problem", isProblem);
+  }
+
+  const data = createDataPart(worker, sample, report, () => {});
+  const settings = createSettingsPart(() => void create());
+  const tests = createTestPart(worker);
+  const controls = createRunPart({
+    start: () => void train(false),
+    step: () => void train(true),
+    pause: () => void worker.call("pause"),
+  });
+
+  /** Runs an action of a button, and shows its error. */
+  async function attempt(action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      report(() => messageOf(error), true);
+    }
+  }
+
+  function create(): Promise<void> {
+    return attempt(async () => {
+      report(() => t("creating"));
+      show(await worker.call("create", await settings.read()));
+    });
+  }
+
+  function restore(): Promise<void> {
+    return attempt(async () => {
+      report(() => t("creating"));
+      const found = await worker.call("saved");
+      const bytes = found?.source === "sample" && sample ? await fetchSample(sample) : undefined;
+      show(await worker.call("restore", bytes));
+      fill(savedPart);
+    });
+  }
+
+  function show(facts: RunFacts): void {
+    const isDone = facts.progress.epoch >= facts.recipe.epochs;
+    const state = () => t(facts.progress.iteration > 0 ? "statePaused" : "stateIdle");
+    run = { facts, points: pointsOf(facts), tests: testsOf(facts), isRunning: false, isDone, state };
+    report(() => "");
+    renderRun();
+  }
+
+  function renderRun(): void {
+    controls.render(run);
+    const test = run?.tests.at(-1);
+    tests.show(test && run ? { test, classNames: run.facts.classNames } : undefined);
+    renderResult();
+  }
+
+  function renderResult(): void {
+    fill(resultPart);
+    if (!run) return;
+    const button = (format: DownloadFormat, text: string) =>
+      h("button", { type: "button", onclick: () => void download(format) }, text);
+    fill(
+      resultPart,
+      h("h2", {}, t("results")),
+      h(
+        "div",
+        { class: "row" },
+        button("safetensors", t("downloadSafetensors")),
+        button("onnx", t("downloadOnnx")),
+        h("button", { type: "button", onclick: () => void tryIt() }, t("tryIt")),
+      ),
+      h("p", { class: "hint" }, t("downloadNote")),
+    );
+  }
+
+  async function fileOf(format: DownloadFormat): Promise<File> {
+    const bytes = await worker.call("download", format);
+    return new File([bytes as BlobPart], endings[format]);
+  }
+
+  function download(format: DownloadFormat): Promise<void> {
+    return attempt(async () => {
+      const file = await fileOf(format);
+      const link = h("a", { href: URL.createObjectURL(file), download: file.name });
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    });
+  }
+
+  function tryIt(): Promise<void> {
+    return attempt(async () => tryFile(await fileOf("safetensors")));
+  }
+
+  async function train(isStep: boolean): Promise<void> {
+    const own = run;
+    if (!own) return;
+    own.isRunning = true;
+    own.state = () => t("stateRunning");
+    controls.showState(own);
+    await attempt(() => worker.call("run", isStep));
+  }
+
+  /** Events by kind. */
+  const reactions: {
+    readonly [K in TrainerEvent["kind"]]: (event: Extract<TrainerEvent, { kind: K }>, own: ShownRun) => void;
+  } = {
+    iteration({ point }, own) {
+      own.points.push(point);
+      setState(own, () => t(own.isRunning ? "stateRunning" : "statePaused"));
+      if (performance.now() - drawn < REDRAW) return;
+      drawn = performance.now();
+      controls.update(own);
+    },
+    testing: ({ images, of }, own) => setState(own, () => t("stateTesting", { count: images, of })),
+    test({ test }, own) {
+      own.tests.push(test);
+      controls.update(own);
+      tests.show({ test, classNames: own.facts.classNames });
+      setState(own, () => t("stateRunning"));
+    },
+    filters: ({ filters }) => controls.showFilters(filters),
+    saved({ problem }) {
+      saved = () => (problem === undefined ? t("saved") : t("notSaved", { problem }));
+      storage.textContent = saved();
+    },
+    message: ({ text }) => report(() => text),
+    stopped({ end, problem = "" }, own) {
+      const names = { paused: "statePaused", finished: "stateFinished", failed: "stateFailed" } as const;
+      own.isRunning = false;
+      own.isDone = end === "finished";
+      own.state = () => t(names[end], { problem });
+      controls.showState(own);
+      controls.update(own);
+      if (own.isDone) report(() => t("epochsLeft"));
+    },
+  };
+
+  function setState(own: ShownRun, text: () => string): void {
+    own.state = text;
+    const shown = controls.element.querySelector('[role="status"]');
+    if (shown) shown.textContent = text();
+  }
+
+  function handle<K extends TrainerEvent["kind"]>(event: Extract<TrainerEvent, { kind: K }>): void {
+    const react = reactions[event.kind] as (given: typeof event, own: ShownRun | undefined) => void;
+    if (run || event.kind in withoutRun) react(event, run);
+  }
+
+  /** Offers the saved run of an earlier visit. */
+  async function offerSaved(): Promise<void> {
+    const found = await worker.call("saved");
+    if (!found || run) return fill(savedPart);
+    const { network, progress } = found;
+    const forget = async () => {
+      await worker.call("forget");
+      fill(savedPart);
+    };
+    fill(
+      savedPart,
+      h(
+        "div",
+        { class: "notice row" },
+        h("span", {}, t("savedRun", { network, iteration: progress.iteration })),
+        h("button", { type: "button", class: "primary", onclick: () => void restore() }, t("restore")),
+        h("button", { type: "button", onclick: () => void forget() }, t("forget")),
+      ),
+    );
+  }
+
+  function render(): void {
+    data.render();
+    settings.render();
+    fill(
+      element,
+      h("h1", {}, t("trainView")),
+      savedPart,
+      data.element,
+      settings.element,
+      status,
+      controls.element,
+      storage,
+      tests.element,
+      resultPart,
+    );
+    storage.textContent = saved?.() ?? "";
+    renderRun();
+    void offerSaved();
+  }
+
+  return { element, render, takeFiles: data.takeFiles };
+}
+
+/** Events that concern no run in particular. */
+const withoutRun = { saved: true, message: true } as const;
+
+/** Points of a log: the means of its lines. */
+function pointsOf({ log }: RunFacts): ShownRun["points"] {
+  return log.map(({ iteration, epoch, seconds, trainLoss, trainAccuracy, examplesPerSecond }) => {
+    return { iteration, epoch, seconds, loss: trainLoss, accuracy: trainAccuracy, examplesPerSecond };
+  });
+}
+
+/** Evaluations of a log; the images of the newest one alone are saved. */
+function testsOf({ log, test }: RunFacts): ShownRun["tests"] {
+  const earlier = log.flatMap(({ iteration, testAccuracy, testLoss }) =>
+    testAccuracy === undefined || iteration === test?.iteration
+      ? []
+      : [{ iteration, accuracy: testAccuracy, loss: testLoss ?? Number.NaN, confusion: [], images: [] }],
+  );
+  return test ? [...earlier, test] : earlier;
+}

@@ -1,0 +1,73 @@
+/** Networks of the view "Try": in the page, beside it, on the server, or opened by the reader. */
+import type { OfferedModel } from "../../exchange/webPageData.ts";
+import type { RawImage } from "../../image/rawImage.ts";
+import type { ClassScore } from "../../model/predictRows.ts";
+import { fetchBytes } from "../pageData.ts";
+import { paintImage } from "../paint.ts";
+import { startWorker } from "../worker/calls.ts";
+import type { ModelFile, OpenedModel, SeenImage, SeenSaliency, ViewerApi, ViewerEvent } from "../worker/viewer.ts";
+
+/** A prediction: with activations if it was computed in this tab. */
+export type TryPrediction = Pick<SeenImage, "classes" | "milliseconds"> & Partial<SeenImage>;
+
+/** The networks of the page, one of which is in use. */
+export interface Networks {
+  /** Opens an offered network or a file in this tab. */
+  open(source: OfferedModel | File): Promise<OpenedModel>;
+  predict(image: RawImage): Promise<TryPrediction>;
+  /** Predicts by the server. */
+  predictRemotely(name: string, image: RawImage | undefined, file: Blob | undefined): Promise<TryPrediction>;
+  saliency(className: string, onProgress: (fraction: number) => void): Promise<SeenSaliency>;
+  activation(className: string): ReturnType<ViewerApi["activation"]>;
+}
+
+/** Starts the worker of the networks; `onEnd` is called if it ends. */
+export function createNetworks(onEnd: (reason: string) => void): Networks {
+  let onProgress = (_fraction: number) => {};
+  const viewer = startWorker<ViewerApi, ViewerEvent>("viewer", {
+    onEvent: ({ fraction }) => onProgress(fraction),
+    onEnd,
+  });
+  return {
+    open: async (source) => viewer.call("open", await fileOf(source)),
+    predict: (image) => viewer.call("predict", image),
+    predictRemotely,
+    saliency(className, report) {
+      onProgress = report;
+      return viewer.call("saliency", className);
+    },
+    activation: (className) => viewer.call("activation", className),
+  };
+}
+
+async function fileOf(source: OfferedModel | File): Promise<ModelFile> {
+  const { name } = source;
+  if (source instanceof Blob) return { name, bytes: new Uint8Array(await source.arrayBuffer()) };
+  if (source.packed) return { name, packed: source.packed };
+  return { name, bytes: await fetchBytes(source.file as string) };
+}
+
+interface ServerAnswer {
+  readonly classes: readonly ClassScore[];
+  readonly milliseconds: number;
+  readonly error?: string;
+}
+
+/** Sends the file as it is; a photo of the camera as PNG. */
+async function predictRemotely(
+  name: string,
+  image: RawImage | undefined,
+  file: Blob | undefined,
+): Promise<TryPrediction> {
+  const body = file ?? (image && (await pngOf(image))) ?? null;
+  const query = new URLSearchParams({ model: name });
+  const response = await fetch(`predict?${query}`, { method: "POST", body });
+  const answer = (await response.json()) as ServerAnswer;
+  if (!response.ok) throw new Error(answer.error);
+  return answer;
+}
+
+function pngOf(image: RawImage): Promise<Blob | null> {
+  const canvas = paintImage({ ...image, channels: 3, data: image.data as Uint8Array });
+  return new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}

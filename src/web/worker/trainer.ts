@@ -1,0 +1,259 @@
+/** The worker of the view "Train": images, one run, downloads. */
+import { fromArrays } from "../../dataset/arrays.ts";
+import { type Dataset, validationSplit } from "../../dataset/dataset.ts";
+import { decodeSample } from "../../dataset/sampleFile.ts";
+import { createWasmEngine } from "../../engine/wasm/wasm.ts";
+import { DataError } from "../../errors.ts";
+import { writeOnnx } from "../../formats/onnx/writeOnnx.ts";
+import type { Image } from "../../image/image.ts";
+import { imageOfPixels, type RawImage } from "../../image/rawImage.ts";
+import { readModelBytes, writeModelBytes } from "../../model/modelBytes.ts";
+import type { NetworkModel, Weights } from "../../model/networkModel.ts";
+import { findNetwork } from "../../network/alexnet.ts";
+import { parametersOf, withInput } from "../../network/network.ts";
+import { sizeOf } from "../../shape.ts";
+import { defaultMonitor } from "../../training/monitor.ts";
+import { findRecipe, parseRecipe, type Recipe } from "../../training/recipe.ts";
+import { initialPosition } from "../../training/state.ts";
+import { answerCalls, emit } from "./calls.ts";
+import { createRun, type Run, type RunOptions, type SavedState } from "./run.ts";
+import { clearStored, getStored, putStored } from "./storage.ts";
+import type {
+  DataCounts,
+  DataSource,
+  DownloadFormat,
+  PageSettings,
+  RunFacts,
+  TrainerApi,
+  TrainerEvent,
+} from "./trainerApi.ts";
+
+/** A stored run, except its state and its images. */
+interface StoredRun {
+  readonly source: DataSource;
+  readonly network: RunOptions["network"];
+  readonly recipe: Recipe;
+}
+
+/** Images of the user by class, in the order of their arrival. */
+type OwnImages = Map<string, RawImage[]>;
+
+const keys = { run: "run", state: "state", images: "images" } as const;
+/** Most bytes of the user's images: they stay in memory. */
+const MAX_BYTES = 400e6;
+const FEWEST_IMAGES = 2;
+
+interface Trainer {
+  own: OwnImages;
+  sample: Dataset | undefined;
+  source: DataSource;
+  run: Run | undefined;
+  engine: string;
+}
+
+/** Serves the functions of `TrainerApi`. */
+export function serveTrainer(): void {
+  const trainer: Trainer = { own: new Map(), sample: undefined, source: "own", run: undefined, engine: "" };
+  const running = () => {
+    if (trainer.run) return trainer.run;
+    throw new Error("no run is open");
+  };
+  answerCalls<TrainerApi>({
+    async useSample(bytes) {
+      trainer.sample = decodeSample(bytes);
+      trainer.source = "sample";
+      return countsOf(trainer);
+    },
+    async addImages({ className, images }) {
+      addOwn(trainer.own, className, images);
+      trainer.source = "own";
+      return countsOf(trainer);
+    },
+    async removeClass(className) {
+      trainer.own.delete(className);
+      trainer.source = "own";
+      return countsOf(trainer);
+    },
+    create: (settings) => createNew(trainer, settings),
+    async saved() {
+      const [run, state] = await Promise.all([getStored<StoredRun>(keys.run), getStored<SavedState>(keys.state)]);
+      if (!run || !state) return undefined;
+      const { iteration, epoch, seconds } = state.position;
+      return { network: run.network.name, source: run.source, progress: { iteration, epoch, seconds } };
+    },
+    restore: (sample) => restore(trainer, sample),
+    forget: () => clearStored(),
+    async run(isStep) {
+      void running().train(isStep);
+    },
+    pause: () => running().pause(),
+    testImages: async (indices) => indices.map((index) => copyOf(validationSplit(running().dataset).image(index))),
+    thumbnails: async ({ className, count }) => thumbnailsOf(trainer, className, count),
+    download: async (format) => downloads[format](await running().model()),
+  });
+}
+
+/** A copy without the memory of other images, which a message would send too. */
+function copyOf({ width, height, channels, data }: Image): Image {
+  return { width, height, channels, data: data.slice() };
+}
+
+function addOwn(own: OwnImages, className: string, images: readonly RawImage[]): void {
+  const all = [...own.values()].flat().concat(images);
+  const bytes = all.reduce((sum, { data }) => sum + data.length, 0);
+  if (bytes > MAX_BYTES) {
+    throw new DataError(`images: expected at most ${MAX_BYTES / 1e6} MB of pixels, got ${Math.round(bytes / 1e6)} MB`);
+  }
+  const list = own.get(className) ?? [];
+  list.push(...images);
+  own.set(className, list);
+}
+
+function countsOf({ source, sample, own }: Trainer): DataCounts {
+  if (source === "own" || !sample) {
+    const classes = [...own].map(([className, images]) => ({ className, images: images.length }));
+    return { source: "own", classes };
+  }
+  const counts = new Array<number>(sample.classNames.length).fill(0);
+  for (let i = 0; i < sample.train.length; i++) {
+    const label = sample.train.label(i);
+    counts[label] = (counts[label] as number) + 1;
+  }
+  return { source, classes: sample.classNames.map((className, c) => ({ className, images: counts[c] as number })) };
+}
+
+function thumbnailsOf({ source, sample, own }: Trainer, className: string, count: number): readonly Image[] {
+  if (source === "own" || !sample)
+    return (own.get(className) ?? []).slice(0, count).map((image) => imageOfPixels(image));
+  const label = sample.classNames.indexOf(className);
+  const found: Image[] = [];
+  for (let i = 0; i < sample.train.length && found.length < count; i++) {
+    if (sample.train.label(i) === label) found.push(copyOf(sample.train.image(i)));
+  }
+  return found;
+}
+
+/** The images as a data set. Throws DataError for fewer than two classes or images. */
+function datasetOf({ source, sample, own }: Trainer): Dataset {
+  if (source === "sample" && sample) return sample;
+  const classes = [...own].filter(([, images]) => images.length > 0);
+  if (classes.length < 2) throw new DataError(`images: expected at least 2 classes, got ${classes.length}`);
+  const few = classes.find(([, images]) => images.length < FEWEST_IMAGES);
+  if (few) throw new DataError(`${few[0]}: expected at least ${FEWEST_IMAGES} images, got ${few[1].length}`);
+  const images = classes.flatMap(([, list]) => list);
+  const labels = classes.flatMap(([className, list]) => list.map(() => className));
+  return fromArrays(images, labels, { name: "own images", classNames: classes.map(([className]) => className) });
+}
+
+/** The recipe for a data set: that of small images if all have one small size, otherwise that of photos. */
+function recipeFor({ imageSize }: Dataset, { network, values }: PageSettings): Recipe {
+  const isSmall = imageSize !== undefined && imageSize.width <= 64 && imageSize.height <= 64;
+  const base = findRecipe(isSmall ? "small" : "photos");
+  // A weights file keeps its own input size.
+  const fit = isSmall && typeof network === "string" ? base.fit : "resize";
+  return parseRecipe({
+    ...base,
+    fit,
+    monitor: defaultMonitor,
+    ...values,
+    name: "browser",
+  });
+}
+
+async function createNew(trainer: Trainer, settings: PageSettings): Promise<RunFacts> {
+  const { network: asked } = settings;
+  const dataset = datasetOf(trainer);
+  const recipe = recipeFor(dataset, settings);
+  const given = typeof asked === "string" ? undefined : await readModelBytes(asked.bytes, asked.name);
+  const base = given?.network ?? findNetwork(asked as string);
+  const [, height, width] = base.input;
+  const network = given ? base : withInput(base, [dataset.channels, ...sizeFor(dataset, recipe, [height, width])]);
+  const stored: StoredRun = { source: trainer.source, network, recipe };
+  await clearStored();
+  const problem = await putStored(keys.run, stored)
+    .then(() => (trainer.source === "own" ? putStored(keys.images, trainer.own) : undefined))
+    .then(() => undefined, String);
+  emit({ kind: "saved", problem } satisfies TrainerEvent);
+  return open(trainer, stored, dataset, { weights: given?.weights });
+}
+
+/** Input size of a new run: that of the images for the fit `native`, otherwise the network's. */
+function sizeFor(
+  { imageSize }: Dataset,
+  { fit }: Recipe,
+  size: readonly [number, number],
+): readonly [height: number, width: number] {
+  return fit === "native" && imageSize ? [imageSize.height, imageSize.width] : size;
+}
+
+async function restore(trainer: Trainer, sample: Uint8Array | undefined): Promise<RunFacts> {
+  const [stored, state, images] = await Promise.all([
+    getStored<StoredRun>(keys.run),
+    getStored<SavedState>(keys.state),
+    getStored<OwnImages>(keys.images),
+  ]);
+  if (!stored || !state) throw new Error("no run is saved");
+  if (sample) trainer.sample = decodeSample(sample);
+  if (images) trainer.own = images;
+  trainer.source = stored.source;
+  return open(trainer, stored, datasetOf(trainer), { state });
+}
+
+async function open(
+  trainer: Trainer,
+  { network, recipe }: StoredRun,
+  dataset: Dataset,
+  given: { readonly weights?: Weights | undefined; readonly state?: SavedState },
+): Promise<RunFacts> {
+  await trainer.run?.pause();
+  trainer.run?.close();
+  trainer.run = undefined;
+  const engine = await createWasmEngine();
+  const { weights, state } = given;
+  const run = await createRun({
+    network,
+    recipe,
+    dataset,
+    engine,
+    start: initialPosition,
+    ...(weights && { weights }),
+    ...(state && { state }),
+    save: (saved) => putStored(keys.state, saved),
+    onEvent: emit,
+  });
+  trainer.run = run;
+  trainer.engine = engine.description;
+  return factsOf(trainer, run);
+}
+
+function factsOf({ source, engine }: Trainer, run: Run): RunFacts {
+  const { network, dataset, recipe, progress, log, test } = run;
+  return {
+    network: network.name,
+    source,
+    classNames: dataset.classNames,
+    trainImages: dataset.train.length,
+    testImages: validationSplit(dataset).length,
+    parameters: parametersOf(network).reduce((sum, { shape }) => sum + sizeOf(shape), 0),
+    recipe,
+    engine,
+    progress,
+    log,
+    test,
+  };
+}
+
+const downloads: { readonly [F in DownloadFormat]: (model: NetworkModel) => Promise<Uint8Array> } = {
+  safetensors: writeModelBytes,
+  async onnx({ network, weights, classNames, preprocessing }) {
+    const options = { classNames, preprocessing };
+    const file = writeOnnx(network, (name) => weights.get(name) as Float32Array, options);
+    const bytes = new Uint8Array(file.byteLength);
+    let end = 0;
+    for await (const chunk of file.chunks) {
+      bytes.set(chunk, end);
+      end += chunk.length;
+    }
+    return bytes;
+  },
+};

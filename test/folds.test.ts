@@ -1,0 +1,209 @@
+/** Cross-validation from end to end: folds are stratified, trained, resumed fold by fold, reported, and used as one model. */
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import sharp from "sharp";
+import { listImageFolder } from "../src/dataset/folder/imageFolder.ts";
+import { conv2d, flatten, linear, maxPool2d, relu } from "../src/layers/kinds.ts";
+import type { AnyLayer } from "../src/layers/layer.ts";
+import { openClassifier } from "../src/model/classifier.ts";
+import { evaluateEnsemble } from "../src/model/evaluateEnsemble.ts";
+import { predictFiles } from "../src/model/predictFiles.ts";
+import type { Network } from "../src/network/network.ts";
+import { readRunConfig } from "../src/settings/runConfig.ts";
+import { type TrainFoldsOptions, trainFolds } from "../src/trainer/trainFolds.ts";
+import { runMain } from "./mainOutput.ts";
+import { writeFiles } from "./writeFiles.ts";
+
+const network: Network = {
+  name: "colours",
+  source: "",
+  deviations: [],
+  input: [3, 12, 12],
+  layers: [
+    conv2d("conv1", { outChannels: 6, kernelSize: 3, stride: 2 }),
+    relu("relu1"),
+    maxPool2d("pool1", { kernelSize: 2, stride: 2 }),
+    flatten("flatten"),
+    linear("fc2", { outFeatures: 3 }),
+  ] as readonly AnyLayer[],
+};
+const names = ["blue", "green", "red"] as const;
+const images = 36;
+
+let base: string;
+const cacheBefore = process.env["XDG_CACHE_HOME"];
+const at = (path: string) => join(base, path);
+const nameOf = (i: number) => `${String(i).padStart(4, "0")}.png`;
+const labelOf = (i: number) => names[i % 3] as string;
+
+/** An image of one colour, with noise. */
+function photo(i: number): Promise<Buffer> {
+  const data = Buffer.alloc(16 * 16 * 3, 40);
+  for (let p = 0; p < 256; p++) data[3 * p + 2 - (i % 3)] = 150 + ((7 * p + 13 * i) % 100);
+  return sharp(data, { raw: { width: 16, height: 16, channels: 3 } })
+    .png()
+    .toBuffer();
+}
+
+before(async () => {
+  base = await realpath(await mkdtemp(join(tmpdir(), "alexnet-folds-")));
+  process.env["XDG_CACHE_HOME"] = at("cache");
+  const all = [...Array(images).keys()];
+  const photos = await Promise.all(all.map(photo));
+  await writeFiles(
+    at("photos"),
+    all.map((i) => [nameOf(i), photos[i] as Buffer]),
+  );
+  await writeFiles(
+    at("others"),
+    all.map((i) => [`${labelOf(i)}/${nameOf(i)}`, photos[i] as Buffer]),
+  );
+  const rows = all.map((i) => `${nameOf(i)},${labelOf(i)},p${Math.floor(i / 4)}`);
+  await writeFile(at("labels.csv"), `image,label,patient\n${rows.join("\n")}\n`);
+});
+after(async () => {
+  if (cacheBefore === undefined) delete process.env["XDG_CACHE_HOME"];
+  else process.env["XDG_CACHE_HOME"] = cacheBefore;
+  await rm(base, { recursive: true });
+});
+
+const options = () =>
+  ({
+    dataset: at("photos"),
+    labels: at("labels.csv"),
+    labelColumn: "label",
+    network,
+    threads: 1,
+    batchSize: 6,
+    learningRate: 0.02,
+    fit: "resize",
+    augment: [],
+    epochs: 6,
+    folds: 3,
+  }) as const satisfies TrainFoldsOptions;
+
+/** Images that each fold holds out. */
+async function heldOut(folds: number, layout: object = {}): Promise<readonly (readonly string[])[]> {
+  const table = { labels: at("labels.csv"), labelColumn: "label", ...layout };
+  const listings = Array.from({ length: folds }, (_, i) =>
+    listImageFolder(at("photos"), { ...table, folds, fold: i + 1 }),
+  );
+  return (await Promise.all(listings)).map(({ train, validation = [], test }) => {
+    assert.equal(train.length + validation.length, images);
+    assert.equal(test, validation);
+    return validation.map(({ path }) => path);
+  });
+}
+
+test("folds are a partition, stratified, and keep groups together", async () => {
+  const folds = await heldOut(4);
+  assert.deepEqual([...new Set(folds.flat())].length, images);
+  for (const fold of folds) {
+    const counts = names.map((name) => fold.filter((path) => labelOf(Number.parseInt(path, 10)) === name).length);
+    assert.deepEqual(counts, [3, 3, 3]);
+  }
+  assert.deepEqual(await heldOut(4), folds, "the same on every call");
+  const grouped = await heldOut(3, { groupColumn: "patient" });
+  assert.deepEqual(new Set(grouped.flat()).size, images);
+  const patients = grouped.map((fold) => new Set(fold.map((path) => Math.floor(Number.parseInt(path, 10) / 4))));
+  assert.deepEqual(
+    patients.map(({ size }) => size),
+    [3, 3, 3],
+  );
+  assert.equal(new Set(patients.flatMap((each) => [...each])).size, 9, "no patient in two folds");
+  await assert.rejects(
+    heldOut(10, { groupColumn: "patient" }),
+    /expected at least 10 groups, one for each fold, got 9/,
+  );
+  await assert.rejects(listImageFolder(at("others"), { fold: 1 }), /fold: expected the number of folds, got none/);
+  await assert.rejects(listImageFolder(at("others"), { folds: 3, fold: 4 }), /from 1 to 3, got 4/);
+});
+
+test("trained, reported, and used as one model; interrupted and resumed with the same weights", async () => {
+  const seen: number[] = [];
+  const result = await trainFolds({ ...options(), run: at("whole"), onFold: (fold) => seen.push(fold) });
+  assert.deepEqual([seen, result.end, result.folds.length], [[1, 2, 3], "finished", 3]);
+  const accuracies = result.folds.map(({ best }) => best?.testAccuracy ?? Number.NaN);
+  const mean = accuracies.reduce((sum, value) => sum + value, 0) / 3;
+  const deviation = Math.sqrt(accuracies.reduce((sum, value) => sum + (value - mean) ** 2, 0) / 2);
+  assert.deepEqual(result.figures?.["accuracy"], { mean, deviation });
+  const report = await readFile(at("whole/report.html"), "utf8");
+  for (const text of ["fold-2/report.html", "deviation", "Epoch"]) assert.ok(report.includes(text), text);
+  const config = await readRunConfig(at("whole/fold-2"));
+  assert.deepEqual([config?.dataset.folds, config?.dataset.fold, config?.dataset.testImages], [3, 2, 12]);
+
+  const stop = new AbortController();
+  let fold = 0;
+  const onFold = (n: number) => {
+    fold = n;
+  };
+  const observer = { onEpoch: () => void (fold === 2 && stop.abort()) };
+  const call = { ...options(), run: at("parts"), observer, signal: stop.signal };
+  const stopped = await trainFolds({ ...call, onFold });
+  assert.deepEqual([stopped.end, stopped.folds.length], ["interrupt", 2]);
+  await assert.rejects(trainFolds({ ...options(), run: at("parts") }), /already contains a run; add --resume/);
+  await assert.rejects(
+    trainFolds({ run: at("parts"), resume: true, learningRate: 1 }),
+    /--learning-rate is 1, the run was started with 0.02/,
+  );
+  const resumed = await trainFolds({ run: at("parts"), resume: true });
+  assert.deepEqual(
+    resumed.folds.map(({ end }) => end),
+    ["already finished", "finished", "finished"],
+  );
+  for (const n of [1, 2, 3]) {
+    const weights = (run: string) => readFile(at(`${run}/fold-${n}/last.safetensors`));
+    assert.deepEqual(await weights("parts"), await weights("whole"), `fold ${n}`);
+  }
+});
+
+test("the folder of folds is a model", async () => {
+  const file = at(`photos/${nameOf(4)}`);
+  const means = new Map<string, number>();
+  for (const n of [1, 2, 3]) {
+    const classifier = await openClassifier(at(`whole/fold-${n}`), { threads: 1 });
+    for (const { className, probability } of await classifier.predict(file)) {
+      means.set(className, (means.get(className) ?? 0) + probability / 3);
+    }
+    await classifier.close();
+  }
+  for await (const [prediction] of predictFiles(at("whole"), [file], { threads: 1 })) {
+    assert.ok(prediction && "classes" in prediction);
+    assert.equal(prediction.classes[0]?.className, labelOf(4));
+    for (const { className, probability } of prediction.classes) {
+      // Another batch size may use another kernel, which rounds f32 sums in another order.
+      assert.ok(Math.abs(probability - (means.get(className) ?? 0)) < 1e-5);
+    }
+  }
+  const evaluation = await evaluateEnsemble([at("whole")], { dataset: at("others"), threads: 1, batchSize: 6 });
+  assert.deepEqual([evaluation?.runs.length, evaluation?.images], [3, images]);
+  await assert.rejects(
+    evaluateEnsemble([at("whole")], { threads: 1, batchSize: 6 }),
+    /each fold of a run holds out its own/,
+  );
+  await assert.rejects(openClassifier(at("whole")), /contains the folds of a cross-validation.*such as .*fold-1/);
+});
+
+test("command: progress names the fold, and the table has mean and deviation", async () => {
+  await writeFile(at("net.json"), JSON.stringify(network));
+  const base = ["train", at("photos"), "--labels", at("labels.csv"), "--label-column", "label"];
+  const settings = ["--network", at("net.json"), "--epochs", "1", "--threads", "1", "--fit", "resize"];
+  const run = ["--run", at("command")];
+  const trained = await runMain(...base, ...settings, ...run, "--folds", "2");
+  assert.equal(trained.exit, 0, trained.stderr);
+  assert.match(trained.stdout, /Fold +Training +Images +Epoch +Accuracy +Loss +Time/);
+  assert.match(trained.stdout, /deviation/);
+  assert.match(trained.stderr, /fold 2 of 2/);
+  const again = await runMain("train", ...run, "--resume");
+  assert.equal(again.exit, 0, again.stderr);
+  const predicted = await runMain("predict", at("command"), at(`photos/${nameOf(0)}`), "--json");
+  assert.equal(JSON.parse(predicted.stdout).classes.length, 3, predicted.stderr);
+  const listed = await runMain("runs", at(""), "--json");
+  const found = JSON.parse(listed.stdout).map(({ run }: { readonly run: string }) => run);
+  assert.ok(found.includes(at("command/fold-2")), "runs lists the folds");
+  const refused = await runMain("train", "cifar10", "--folds", "2", "--run", at("named"));
+  assert.match(refused.stderr, /cifar10: --folds applies to folders and archives of images/);
+});

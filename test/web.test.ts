@@ -1,0 +1,219 @@
+/** The browser app in Chromium, used as people use it: classify, explain, train, resume after a reload, download; from a host and from the disk. */
+/// <reference lib="dom" />
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, normalize } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
+import type { Browser, Page } from "playwright-core";
+import { writeWebFile, writeWebFolder } from "../src/exchange/writeWeb.ts";
+import { encodePng } from "../src/image/files/decode.ts";
+import { openClassifier } from "../src/model/classifier.ts";
+import { type Look, launchChromium, openPage, seriousFindings, skippedWithoutChromium } from "./browser.ts";
+import { serve } from "./localServer.ts";
+import { noise } from "./packPictures.ts";
+import { writeColour } from "./servedNetworks.ts";
+
+const isolation = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
+const wide: Look = { width: 1280, colorScheme: "light" };
+const chooser = 'input[accept="image/*"]';
+
+let folder: string;
+let browser: Browser;
+let host: Awaited<ReturnType<typeof serve>>;
+let image: string;
+
+async function open(look: Look = wide, url = `${host.url}/`) {
+  const opened = await openPage(browser, url, look, url.startsWith(host.url) ? host.url : url);
+  // The workers are copies of the page's script.
+  const problems = () => opened.complaints.filter((complaint) => !complaint.startsWith("request: blob:"));
+  return { page: opened.page, problems };
+}
+
+function probabilitiesOf(page: Page): Promise<readonly string[]> {
+  return page.locator(".classes tbody tr").allInnerTexts();
+}
+
+/** The rows that the page is to show for an image. */
+async function rowsOf(weights: string): Promise<readonly string[]> {
+  const classifier = await openClassifier(weights);
+  const classes = await classifier.predict(image);
+  await classifier.close();
+  return classes.slice(0, 5).map(({ className, probability }) => `${className}\t${(100 * probability).toFixed(1)} %\t`);
+}
+
+describe("the browser app", { skip: skippedWithoutChromium() }, () => {
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), "alexnet-web-"));
+    image = join(folder, "noise.png");
+    await writeFile(image, await encodePng(noise(1, 30, 20, 3)));
+    await writeFile(join(folder, "text.png"), "<b>no image</b>");
+    await writeColour(join(folder, "colour.safetensors"));
+    await writeWebFolder([join(folder, "colour.safetensors")], join(folder, "site"));
+    host = await serve(async (request, response) => {
+      const path = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://host").pathname));
+      const file = await readFile(join(folder, "site", path === "/" ? "index.html" : path)).catch(() => undefined);
+      const type = path === "/" ? "text/html" : "application/octet-stream";
+      response.writeHead(file ? 200 : 404, { ...isolation, "Content-Type": type }).end(file);
+    });
+    browser = await launchChromium();
+  });
+  after(async () => {
+    await browser?.close();
+    host?.close();
+    await rm(folder, { recursive: true });
+  });
+
+  it("has less than 250 kB of script", async () => {
+    const page = await readFile(join(folder, "site/index.html"));
+    assert.ok(gzipSync(page, { level: 9 }).length < 250_000);
+  });
+
+  it("classifies without a network, as Node.js does, and explains the prediction", async () => {
+    const { page, problems } = await open();
+    await page.locator(".status", { hasText: "parameters" }).waitFor();
+    await page.context().setOffline(true);
+    await page.setInputFiles(chooser, image);
+    await page.locator(".classes tbody tr").nth(4).waitFor();
+    assert.deepEqual(await probabilitiesOf(page), await rowsOf(join(folder, "colour.safetensors")));
+    const classifier = await openClassifier(join(folder, "colour.safetensors"));
+    const [best] = await classifier.predict(image);
+    await classifier.close();
+    const width = await page
+      .locator(".classes .bar")
+      .first()
+      .evaluate(({ style }: HTMLElement) => Number.parseFloat(style.width));
+    // The browser may multiply and add in one instruction, and sums in another order than oneDNN.
+    assert.ok(Math.abs(width / 100 - (best?.probability ?? 0)) <= 1e-4);
+    for (const overlay of ["activation", "saliency"]) {
+      await page.getByLabel("Show over the image").selectOption(overlay);
+      await page.locator(".overlay canvas").waitFor();
+      await page.getByLabel("Show over the image").selectOption("none");
+    }
+    await page.locator(".maps button").first().focus();
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("ArrowRight");
+    await page.getByText(/^Row \d+, column \d+: .*Receptive field: rows/).waitFor();
+    await page.setInputFiles(chooser, join(folder, "text.png"));
+    await page.locator(".problem", { hasText: "text.png: not an image" }).waitFor();
+    assert.deepEqual(problems(), []);
+    await page.context().close();
+  });
+
+  it("explains a network, and says where a change does not fit", async () => {
+    const { page, problems } = await open(wide, `${host.url}/#explain`);
+    await page.getByText("(227 − 11 + 2×0) ÷ 4 + 1 = 55").waitFor();
+    await page.getByText("11 × 11 × 3 × 96 + 96 = 34,944").waitFor();
+    await page.getByRole("button", { name: "224" }).click();
+    await page.getByText("⌊(224 − 11 + 2×0) ÷ 4⌋ + 1 = 54").waitFor();
+    await page.getByLabel("padding").fill("2");
+    await page.getByLabel("padding").press("Enter");
+    await page.getByText("(224 − 11 + 2×2) ÷ 4⌋ + 1 = 55").waitFor();
+    await page.getByRole("button", { name: "conv3", exact: true }).click();
+    // Half of the 256 maps of 13×13 are on the other device.
+    await page.getByText(/each device needs 21,632 values/).waitFor();
+    await page.getByRole("button", { name: "conv2", exact: true }).click();
+    await page.getByText("this layer needs no exchange").waitFor();
+    await page.getByLabel("groups").fill("7");
+    await page.getByLabel("groups").press("Enter");
+    await page.locator(".problem", { hasText: "conv2: 7 groups do not divide" }).waitFor();
+    assert.equal(await page.locator(".layers tbody tr").count(), 4);
+    assert.deepEqual(problems(), []);
+    await page.context().close();
+  });
+
+  it("trains by keyboard, resumes after a reload, and downloads what Node.js predicts alike", async () => {
+    const { page, problems } = await open(wide, `${host.url}/#train`);
+    const press = async (name: string) => {
+      const button = page.getByRole("button", { name, exact: true });
+      await button.waitFor();
+      await button.focus();
+      await page.keyboard.press("Enter");
+    };
+    await addTwoClasses(page);
+    await page.locator('input[accept=".safetensors"]').setInputFiles(join(folder, "colour.safetensors"));
+    await press("Create the run");
+    await press("One step");
+    const state = page.locator('section [role="status"]', { hasText: "Paused" });
+    await state.waitFor();
+    await page.getByText("Saved in this browser").waitFor();
+    await page.reload();
+    await page.getByText("is saved: 1 iterations").waitFor();
+    await press("Open the saved run");
+    await press("Start");
+    await page.locator(".matrix").waitFor();
+    await page.locator('section [role="status"]', { hasText: "Finished" }).waitFor();
+    await page.locator(".matrix button").first().click();
+    await page.getByRole("heading", { name: /^Images of .* predicted as/ }).waitFor();
+    const [download] = await Promise.all([page.waitForEvent("download"), press("Download weights (.safetensors)")]);
+    const file = join(folder, "trained.safetensors");
+    await download.saveAs(file);
+    const [onnx] = await Promise.all([page.waitForEvent("download"), press("Download ONNX")]);
+    assert.ok((await readFile(await onnx.path())).length > 1000);
+    await press("Try it on an image");
+    await page.locator(".status", { hasText: "alexnet.safetensors: 2 classes" }).waitFor();
+    await page.setInputFiles(chooser, image);
+    await page.locator(".classes tbody tr").nth(1).waitFor();
+    assert.deepEqual(await probabilitiesOf(page), await rowsOf(file));
+    assert.deepEqual(problems(), []);
+    await page.context().close();
+  });
+
+  it("predicts from a single file on the disk", async () => {
+    const file = join(folder, "one.html");
+    await writeWebFile(join(folder, "colour.safetensors"), file);
+    const { page, problems } = await open(wide, pathToFileURL(file).href);
+    await page.setInputFiles(chooser, image);
+    await page.locator(".classes tbody tr").nth(4).waitFor();
+    const [first] = await rowsOf(join(folder, "colour.safetensors"));
+    assert.equal((await probabilitiesOf(page))[0]?.split("\t")[0], first?.split("\t")[0]);
+    await page.getByText("not cross-origin isolated").waitFor();
+    assert.deepEqual(problems(), []);
+    await page.context().close();
+  });
+
+  for (const [width, colorScheme, languages] of [
+    [360, "light", ["en", "zh-CN"]],
+    [360, "dark", ["en"]],
+    [2560, "dark", ["en"]],
+  ] as const) {
+    it(`has no serious finding at ${width} pixels, ${colorScheme}: ${languages.join(", ")}`, async () => {
+      const { page, problems } = await open({ width, colorScheme });
+      for (const language of languages) {
+        assert.equal(await page.evaluate(() => document.documentElement.lang), language);
+        for (const view of ["try", "explain", "train"]) {
+          await page.locator(`nav a[href="#${view}"]`).click();
+          await page.locator("h1").waitFor();
+          assert.deepEqual(await seriousFindings(page), [], `${view}, ${language}`);
+          assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), width, view);
+        }
+        await page.locator("header button").click();
+      }
+      assert.deepEqual(problems(), []);
+      await page.context().close();
+    });
+  }
+});
+
+/** Adds a class of light and one of dark images, with names that look like markup. */
+async function addTwoClasses(page: Page): Promise<void> {
+  for (const [name, level] of [
+    ["<b>light</b>", 230],
+    ["</script>dark", 20],
+  ] as const) {
+    await page.getByLabel("Name of a new class").fill(name);
+    await page.keyboard.press("Enter");
+    const files = await Promise.all(
+      Array.from({ length: 8 }, async (_, i) => {
+        const data = new Uint8Array(3 * 32 * 32).fill(level + i);
+        const buffer = await encodePng({ width: 32, height: 32, channels: 3, data });
+        return { name: `${i}.png`, mimeType: "image/png", buffer: Buffer.from(buffer) };
+      }),
+    );
+    const card = page.locator(".card").filter({ has: page.getByRole("heading", { name, exact: true }) });
+    await card.locator('input[type="file"]').setInputFiles(files);
+    await card.getByText("8 images").waitFor();
+  }
+}
