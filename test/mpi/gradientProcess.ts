@@ -92,10 +92,9 @@ async function compile(
 
 /** The engine that is compared for every number of images. */
 const every = "onednn, f32";
-/** Those that differ in what they exchange: the others differ in convolutions only. */
-const compared = ["reference", every, "onednn, bf16", "onednn, f32, DFT"];
-
 const communicator = await joinJob(process.env);
+/** Those that differ in what they exchange. For more processes than cores, only the most different ones, to save time. */
+const compared = ["reference", every, ...(communicator.size > 2 ? [] : ["onednn, bf16", "onednn, f32, DFT"])];
 const found: StepDifference[] = [];
 for (const { name, create, settings } of engines.filter((each) => compared.includes(each.name))) {
   const engine = await create({ threads: 1 });
