@@ -92,7 +92,8 @@ export async function overload(options: SoakOptions): Promise<readonly Figure[]>
     await closedLoad(url, request, { connections: 64, seconds: 5 });
     const full = await closedLoad(url, request, { connections: 64, seconds: Math.max(seconds / 4, 3) });
     const maximum = countOf(full, 200) / full.seconds;
-    await openLoad(url, request, { rate: 10 * maximum, seconds: seconds / 4 });
+    // Buffers of connections and garbage reach their usual size before memory is compared.
+    await openLoad(url, request, { rate: 10 * maximum, seconds: Math.max(seconds / 4, 8) });
     const before = await server.residentBytes();
     const result = await openLoad(url, request, { rate: 10 * maximum, seconds });
     const after = await server.residentBytes();
