@@ -172,6 +172,13 @@ export async function openLoad(
   return recorder.result();
 }
 
+/** The result of two loads, one after the other. */
+export function joinResults(a: LoadResult, b: LoadResult): LoadResult {
+  const byStatus = new Map(a.byStatus);
+  for (const [status, times] of b.byStatus) byStatus.set(status, [...(byStatus.get(status) ?? []), ...times]);
+  return { seconds: a.seconds + b.seconds, byStatus };
+}
+
 /** The value that a fraction of the sorted values does not exceed; 0 without values. */
 export function quantile(values: readonly number[], fraction: number): number {
   const sorted = values.toSorted((a, b) => a - b);
