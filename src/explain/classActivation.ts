@@ -20,6 +20,7 @@ export interface ClassActivator {
   readonly layer: string;
   /** Class activation for the outputs of `layer` for one image, and the index of a class. */
   compute(maps: Float32Array, index: number): Promise<ClassActivation>;
+  /** Frees the memory of its program. */
   close(): void;
 }
 

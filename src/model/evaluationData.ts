@@ -27,6 +27,7 @@ import { resizeNote } from "./predictionInput.ts";
 /** Table of labels of an evaluation: the run's, if it was trained on these images. */
 type TableChoice = Pick<LayoutOptions, (typeof tableKeys)[number]>;
 
+/** Options of a table of labels. */
 const tableKeys = [
   "labels",
   "imageColumn",
