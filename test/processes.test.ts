@@ -1,5 +1,5 @@
 /** Training in several processes: the numbers of one process, and what happens if a process stops. Linux, with Open MPI. */
-// Runs beside others: it measures the time in which a job ends, within bounds of many seconds.
+// Runs alone: its processes take all cores and exchange at every step, and it measures the time in which a job ends.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -157,7 +157,8 @@ mpiTest("a killed process ends the job, and the run resumes to the bit", minutes
     assert.equal((await running.outcome).exit, 137);
     // The launcher ends as soon as it has sent its last signal.
     const { seconds, left } = await gone(new Map(ranks), killed);
-    assert.ok(seconds < 5, `${seconds} s`);
+    // 5 s on an idle machine.
+    assert.ok(seconds < 10, `${seconds} s`);
     assert.deepEqual(left, []);
     await succeeds(trainJob(2, run, "--resume"));
     assert.deepEqual(await weightsOf(run), expected);
@@ -191,7 +192,8 @@ mpiTest("a stopped process ends the job with exit code 4 and its number", minute
     const seconds = (performance.now() - stopped) / 1000;
     assert.equal(exit, 4, stderr);
     assert.match(stderr, new RegExp(`process ${victim} has not been heard for 3 s, last at iteration \\d+`));
-    assert.ok(seconds < 8, `${seconds} s`);
+    // 8 s on an idle machine.
+    assert.ok(seconds < 15, `${seconds} s`);
   }
 });
 
