@@ -33,11 +33,11 @@ function isAlive(pid: number): boolean {
   return state !== undefined && state !== "Z";
 }
 
-/** Seconds from `since` until no process of a job is left, and those that are left after five seconds. */
+/** Seconds from `since` until no process of a job is left, and those that are left after ten seconds. */
 export async function gone(ranks: ReadonlyMap<number, number>, since: number) {
   const left = () => [...ranks].flatMap(([rank, pid]) => (isAlive(pid) ? [rank] : []));
   const seconds = () => (performance.now() - since) / 1000;
-  while (left().length > 0 && seconds() < 5) await setTimeout(10);
+  while (left().length > 0 && seconds() < 10) await setTimeout(10);
   return { seconds: seconds(), left: left() };
 }
 
