@@ -51,6 +51,9 @@ test("it holds the command, the build with its types, and no source or tests", (
     "dist/index.js",
     "dist/index.d.ts",
     "dist/cli/main.js",
+    "dist/app/app.css",
+    "dist/app/fashion-mnist.bin.gz",
+    "dist/app/fashion-mnist.LICENSE",
     "README.md",
     "LICENSE",
   ]) {
@@ -58,7 +61,7 @@ test("it holds the command, the build with its types, and no source or tests", (
   }
   const others = files.filter(
     (path) =>
-      !/^(bin\/alexnet\.js|dist\/.*\.js|package\.json|README(\.zh-CN)?\.md|LICENSE|dist\/chunks\/zod\.LICENSE)$/.test(
+      !/^(bin\/alexnet\.js|dist\/app\/(app\.css|fashion-mnist\.(bin\.gz|LICENSE))|dist\/.*\.js|package\.json|README(\.zh-CN)?\.md|LICENSE|dist\/chunks\/zod\.LICENSE)$/.test(
         path,
       ),
   );
