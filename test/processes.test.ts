@@ -1,14 +1,12 @@
 /** Training in several processes: the numbers of one process, and what happens if a process stops. Linux, with Open MPI. */
 // Runs alone: its processes take all cores and exchange at every step, and it measures the time in which a job ends.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 import { builtCommand, importTypeScript, type Outcome } from "./command.ts";
-import type { StepDifference } from "./mpi/gradientProcess.ts";
 import { mpirun, mpiTest, type RunningJob, startJob } from "./mpi/job.ts";
 import { gone, printed, ranksOf } from "./mpi/runs.ts";
 import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
@@ -72,21 +70,10 @@ for (const processes of [2, 4]) {
     assert.match(stdout, /all exchanges are right/);
   });
 
-  /**
-   * The gradients are sums of the same products in another order. f32 sums of up to 7,200 terms (bias of conv2, 8 images of 30×30) differ by 1.5e-6;
-   * the loss is computed from the same scores.
-   */
   mpiTest(`gradients of ${processes} processes are those of one`, minutes(5), async () => {
-    const file = join(folder, `gradients-${processes}.json`);
-    await succeeds(job(mpirun(processes, [...program("gradientProcess.ts"), file])));
-    const found: readonly StepDifference[] = JSON.parse(readFileSync(file, "utf8"));
-    assert.ok(found.length > 40, `${found.length}`);
-    for (const { engine, chain, count, loss, tensors, isSame } of found) {
-      const where = `${engine}, ${chain}, ${count} images`;
-      assert.ok(isSame, `${where}: processes differ`);
-      assert.ok(loss <= 1e-7, `${where}: loss ${loss}`);
-      for (const [tensor, error] of Object.entries(tensors)) assert.ok(error <= 2e-6, `${where}: ${tensor} ${error}`);
-    }
+    const { stdout } = await succeeds(job(mpirun(processes, program("gradientProcess.ts"))));
+    const steps = Number(/^(\d+) steps are those of one process/m.exec(stdout)?.[1]);
+    assert.ok(steps > 40, stdout);
   });
 }
 
