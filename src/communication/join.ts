@@ -7,7 +7,7 @@ import { startMpi } from "./mpi/mpiCommunicator.ts";
 const jobVariables = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"] as const;
 
 /** The environment variable with the seconds after which a process that is not heard has stopped. */
-export const TIMEOUT_VARIABLE = "ALEXNET_MPI_TIMEOUT";
+const TIMEOUT_VARIABLE = "ALEXNET_MPI_TIMEOUT";
 const DEFAULT_TIMEOUT = 120;
 
 /** True if a launcher of MPI started this process. */

@@ -5,7 +5,7 @@ import { messageOf, NativeError } from "../../errors.ts";
 import { type Handle, type Implementation, implementations } from "./implementations.ts";
 
 /** The environment variable with the path of the library. */
-export const LIBRARY_VARIABLE = "ALEXNET_MPI";
+const LIBRARY_VARIABLE = "ALEXNET_MPI";
 
 /** The remedy of messages about a missing MPI. */
 export const installMpi =
@@ -160,7 +160,7 @@ export function startLibrary({ path, implementation }: FoundMpi): Mpi {
 }
 
 /** Memory outside of JavaScript's heap, which does not move; it lives as long as the result. */
-export function fixedMemory(koffi: typeof Koffi, bytes: number) {
+function fixedMemory(koffi: typeof Koffi, bytes: number) {
   const memory = new SharedArrayBuffer(bytes + 8);
   const start: bigint = koffi.address(new Uint8Array(memory));
   const offset = Number((8n - (start % 8n)) % 8n);
