@@ -6,7 +6,7 @@ import { installMpi } from "../communication/mpi/library.ts";
 import { processorShare } from "../engine/onednn/threads.ts";
 import { UsageError } from "../errors.ts";
 import { printError } from "./output.ts";
-import { JOB_SIGNAL, onStopSignals, STOPPED_IN_JOB } from "./signals.ts";
+import { JOB_SIGNAL, onStopSignals, STOPPED_IN_JOB, STOPPING } from "./signals.ts";
 
 /** The environment variable that tells a process the number of processes that `launch` has started. */
 export const LAUNCHED_VARIABLE = "ALEXNET_PROCESSES";
@@ -102,7 +102,7 @@ async function runJob(argv: readonly string[], options: LaunchOptions) {
   });
   const stop = onStopSignals(
     () => {
-      printError("\nStopping. Press Ctrl-C again to stop at once.");
+      printError(STOPPING);
       child.kill(JOB_SIGNAL);
     },
     { onSecond: () => child.kill("SIGTERM") },

@@ -34,6 +34,9 @@ type Name = keyof typeof numbers;
 const usualNames: readonly Name[] = ["SIGHUP", "SIGINT", "SIGTERM", "SIGBREAK"];
 const exitCodeOf = (name: Name): number => 128 + numbers[name];
 
+/** Message at the first signal of work that saves before it stops. */
+export const STOPPING = "\nStopping. Press Ctrl-C again to stop at once.";
+
 /** Exit code of a job that stopped because one of its processes received `JOB_SIGNAL`. */
 export const STOPPED_IN_JOB = exitCodeOf(JOB_SIGNAL);
 

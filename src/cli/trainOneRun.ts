@@ -9,7 +9,7 @@ import { together } from "../trainer/processes.ts";
 import { type TrainCall, type TrainResult, trainRun } from "../trainer/trainClassifier.ts";
 import type { TrainObserver } from "../trainer/trainObserver.ts";
 import { outliveOutput, print, printError, printJson } from "./output.ts";
-import { JOB_SIGNAL, onStopSignals, STOPPED_IN_JOB } from "./signals.ts";
+import { JOB_SIGNAL, onStopSignals, STOPPED_IN_JOB, STOPPING } from "./signals.ts";
 import type { EventObserver } from "./tensorboard.ts";
 import { epochFigures, showing, trainProgress } from "./trainProgress.ts";
 
@@ -43,7 +43,7 @@ export async function trainOneRun(
   const stop = onStopSignals(
     () => {
       lines.clear();
-      if (!isInJob) printError("\nStopping. Press Ctrl-C again to stop at once.");
+      if (!isInJob) printError(STOPPING);
     },
     { also: isInJob ? [JOB_SIGNAL] : [] },
   );

@@ -1,6 +1,5 @@
 /** Messages around a ring of processes, by which each knows the state of all others, and finds one that has stopped. */
-import type { Control } from "./control.ts";
-import { states } from "./control.ts";
+import { type Control, states } from "./control.ts";
 import { addressOf, type Mpi } from "./library.ts";
 
 /** Milliseconds between two messages to the next process. */
@@ -34,7 +33,8 @@ export function startWatch(mpi: Mpi, control: Control, timeout: number): Watch {
   const bytes = outgoing.words.byteLength;
   const began = performance.now();
   const heard = new Array<number>(size).fill(began);
-  const progress = { completed: control.completed(), since: began };
+  let lastCompleted = control.completed();
+  let lastProgress = began;
   let isSending = false;
   /** True once the last message of the previous process has arrived. */
   let isOver = false;
@@ -95,11 +95,12 @@ export function startWatch(mpi: Mpi, control: Control, timeout: number): Watch {
   }
   function findHung(now: number): string | undefined {
     const completed = control.completed();
-    if (completed !== progress.completed || control.state() !== states.blocked) {
-      Object.assign(progress, { completed, since: now });
+    if (completed !== lastCompleted || control.state() !== states.blocked) {
+      lastCompleted = completed;
+      lastProgress = now;
       return undefined;
     }
-    const waited = now - progress.since;
+    const waited = now - lastProgress;
     if (waited <= timeout) return undefined;
     const isBehind = (other: number) =>
       known[other * FIELDS + STATE] !== states.blocked &&
