@@ -10,7 +10,7 @@ import { refuseProcesses } from "../src/trainer/refuseProcesses.ts";
 import { findRecipe } from "../src/training/recipe.ts";
 import { builtCommand, type Outcome, run } from "./command.ts";
 import { jobEnvironment, mpiTest, startJob } from "./mpi/job.ts";
-import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { writeTinyRun } from "./mpi/runs.ts";
 import { writeFiles } from "./writeFiles.ts";
 
 let folder = "";
@@ -20,8 +20,7 @@ let env: Readonly<Record<string, string>> = {};
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "alexnet-refusals-"));
-  await writeTinyDataset(folder, { train: 40, test: 10 });
-  await writeFile(join(folder, "tiny.json"), JSON.stringify(tinyNetwork));
+  await writeTinyRun(folder, { train: 40, test: 10 });
   env = { ...jobEnvironment, XDG_CACHE_HOME: folder };
   alexnet = await builtCommand();
 });

@@ -6,7 +6,7 @@ import { startMpi } from "./mpi/mpiCommunicator.ts";
 /** Variables by which launchers tell a process that it is one of several: Open MPI, MPICH's Hydra, and PMIx. */
 const jobVariables = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"] as const;
 
-/** The environment variable with the seconds after which a process that is not heard has stopped. */
+/** The environment variable with the seconds of silence after which a process counts as stopped. */
 const TIMEOUT_VARIABLE = "ALEXNET_MPI_TIMEOUT";
 const DEFAULT_TIMEOUT = 120;
 

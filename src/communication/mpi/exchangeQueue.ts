@@ -7,8 +7,8 @@ import { addressOf } from "./library.ts";
 /** Arrays of at most this many bytes pass through memory that does not move: V8 moves the smallest ones. */
 const STAGED_BYTES = 4096;
 const STAGING_BYTES = 2 ** 20;
-/** Milliseconds between two looks at an exchange that `agree` waits for, from the first one on. */
-const [FIRST_LOOK, LAST_LOOK] = [1, 20];
+/** Milliseconds between polls of an exchange that `agree` waits for: the first interval and the longest. */
+const [FIRST_POLL, LONGEST_POLL] = [1, 20];
 
 /** Asks for exchanges and waits for them. */
 export function createQueue(control: Control) {
@@ -76,7 +76,8 @@ export function createQueue(control: Control) {
     /** Waits without a limit, while timers and signals run. */
     async settle(): Promise<void> {
       control.setState(states.patient);
-      for (let look = FIRST_LOOK; !isDone(); look = Math.min(2 * look, LAST_LOOK)) await setTimeout(look);
+      for (let interval = FIRST_POLL; !isDone(); interval = Math.min(2 * interval, LONGEST_POLL))
+        await setTimeout(interval);
       control.setState(states.working);
       finish();
     },

@@ -12,7 +12,7 @@ import { startWatch, type Watch } from "./watch.ts";
 /** Start data of the thread. */
 export interface ThreadData {
   readonly control: SharedArrayBuffer;
-  /** Seconds after which a process that is not heard has stopped. */
+  /** Seconds of silence after which a process counts as stopped. */
   readonly timeout: number;
 }
 

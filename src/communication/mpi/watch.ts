@@ -4,9 +4,9 @@ import { addressOf, type Mpi } from "./library.ts";
 
 /** Milliseconds between two messages to the next process. */
 const BEAT_MS = 250;
-/** Further milliseconds that processes wait which did not find it first: the first one's message is the most precise. */
+/** Extra milliseconds before a process reports another one than its neighbour, whose own message is the most precise. */
 const SECOND_MS = 1500;
-/** Milliseconds between two looks for the last messages. */
+/** Milliseconds between polls for the last messages. */
 const SHORT_NAP = 0.2;
 /** Words of a process in a message. */
 const [BEAT, ISSUED, STATE, ITERATION] = [0, 1, 2, 3];
@@ -71,7 +71,7 @@ export function startWatch(mpi: Mpi, control: Control, timeout: number): Watch {
     lastBeat = now;
     send(control.state());
   }
-  /** The nearest earlier process of the ring that a rule finds: news of those before it come through it. */
+  /** The nearest earlier process of the ring that satisfies a condition: messages of those before it pass through it. */
   function nearest(isFound: (other: number) => boolean): number | undefined {
     for (let step = 1; step < size; step++) {
       const other = (rank + size - step) % size;
