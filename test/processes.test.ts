@@ -8,8 +8,8 @@ import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 import { builtCommand, importTypeScript, type Outcome } from "./command.ts";
 import { mpirun, mpiTest, type RunningJob, startJob } from "./mpi/job.ts";
-import { gone, printed, ranksOf, trainFlags, writeTinyRun } from "./mpi/runs.ts";
-import { lastWeights, timelessLog } from "./tinyRuns.ts";
+import { gone, printed, ranksOf, trainFlags } from "./mpi/runs.ts";
+import { lastWeights, timelessLog, writeTinyRun } from "./tinyRuns.ts";
 
 const programs = fileURLToPath(new URL("mpi/", import.meta.url));
 const minutes = (n: number) => ({ timeout: n * 60_000 });

@@ -10,7 +10,7 @@ import { refuseProcesses } from "../src/trainer/refuseProcesses.ts";
 import { findRecipe } from "../src/training/recipe.ts";
 import { builtCommand, type Outcome, run } from "./command.ts";
 import { jobEnvironment, mpiTest, startJob } from "./mpi/job.ts";
-import { writeTinyRun } from "./mpi/runs.ts";
+import { writeTinyRun } from "./tinyRuns.ts";
 import { writeFiles } from "./writeFiles.ts";
 
 let folder = "";

@@ -6,8 +6,8 @@ import { setTimeout } from "node:timers/promises";
 import { fillUniform, randomStream } from "../../src/random.ts";
 import { builtCommand } from "../../test/command.ts";
 import { mpirun, startJob } from "../../test/mpi/job.ts";
-import { gone, printed, ranksOf, trainFlags, writeTinyRun } from "../../test/mpi/runs.ts";
-import { lastWeights } from "../../test/tinyRuns.ts";
+import { gone, printed, ranksOf, trainFlags } from "../../test/mpi/runs.ts";
+import { lastWeights, writeTinyRun } from "../../test/tinyRuns.ts";
 import type { Figure, SoakOptions } from "./scenarios.ts";
 
 const EPOCHS = 30;

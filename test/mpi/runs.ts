@@ -1,18 +1,9 @@
 /** Runs of several processes in a folder of their own, and the processes of a job. */
 import { readdirSync, readFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { tinyNetwork, writeTinyDataset } from "../tinyRuns.ts";
 import type { RunningJob } from "./job.ts";
 
-/** Writes the data set and the network of these runs. */
-export async function writeTinyRun(folder: string, images: { train: number; test: number }): Promise<void> {
-  await writeTinyDataset(folder, images);
-  await writeFile(join(folder, "tiny.json"), JSON.stringify(tinyNetwork));
-}
-
-/** Arguments of `alexnet`, started in that folder, to train on them. Flags of `more` override the others. */
+/** Arguments of `alexnet`, started in the folder of a tiny run, to train it. Flags of `more` override the others. */
 export function trainFlags(folder: string, run: string, ...more: readonly string[]): readonly string[] {
   return [
     ...["train", "--data-dir", folder, "--network", "tiny.json", "--precision", "f32", "--threads", "1"],
