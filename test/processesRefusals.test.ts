@@ -57,6 +57,10 @@ mpiTest("settings that several processes cannot train with", { timeout: 120_000 
     await trainWith(["--processes", many, "--batch-size", many]),
     /expected at most \d+ processes on the \d+ core/,
   );
+  refuses(
+    await trainWith([...two, "--threads", many]),
+    /expected at most 0 processes of \d+ threads on the \d+ cores of this machine; use fewer processes or threads/,
+  );
 });
 
 test("without mpirun, one process trains", { timeout: 120_000 }, async () => {

@@ -48,9 +48,10 @@ function launchArguments({ processes, threads }: LaunchOptions): readonly string
   const { threads: cores } = processorShare();
   const each = threads ?? Math.floor(cores / processes);
   if (each < 1 || processes * each > cores) {
-    const wanted = threads === undefined ? "" : ` of ${threads} threads`;
+    const [wanted, remedy] =
+      threads === undefined ? ["", "fewer"] : [` of ${threads} threads`, "fewer processes or threads"];
     throw new UsageError(
-      `--processes ${processes}: expected at most ${Math.floor(cores / (threads ?? 1))} processes${wanted} on the ${cores} cores of this machine; use fewer`,
+      `--processes ${processes}: expected at most ${Math.floor(cores / (threads ?? 1))} processes${wanted} on the ${cores} cores of this machine; use ${remedy}`,
     );
   }
   refuseRoot();

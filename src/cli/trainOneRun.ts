@@ -9,7 +9,7 @@ import { together } from "../trainer/processes.ts";
 import { type TrainCall, type TrainResult, trainRun } from "../trainer/trainClassifier.ts";
 import type { TrainObserver } from "../trainer/trainObserver.ts";
 import { outliveOutput, print, printError, printJson } from "./output.ts";
-import { JOB_SIGNAL, onStopSignals, STOPPED_IN_JOB, STOPPING } from "./signals.ts";
+import { JOB_SIGNAL, onStopSignals, STOPPED_IN_JOB, STOPPING, type StopSignals } from "./signals.ts";
 import type { EventObserver } from "./tensorboard.ts";
 import { epochFigures, showing, trainProgress } from "./trainProgress.ts";
 
@@ -34,19 +34,12 @@ export async function trainOneRun(
   communicator: Communicator,
 ): Promise<void> {
   const isFirst = communicator.rank === 0;
-  const isInJob = communicator.size > 1;
   const tell = isFirst ? printError : () => {};
   const plan = await planTogether(communicator, () => planRun(tell));
   const lines = trainProgress();
   const events = tensorboard === undefined || !isFirst ? undefined : await eventsIn(tensorboard);
   const page = live && isFirst ? await showLive(plan.directory, live) : undefined;
-  const stop = onStopSignals(
-    () => {
-      lines.clear();
-      if (!isInJob) printError(STOPPING);
-    },
-    { also: isInJob ? [JOB_SIGNAL] : [] },
-  );
+  const stop = listen(lines, communicator);
   outliveOutput();
   try {
     const call: TrainCall = {
@@ -57,14 +50,9 @@ export async function trainOneRun(
     };
     const result = await trainRun(plan, call, communicator);
     lines.clear();
-    if (isFirst && json) printJson(result);
-    else if (isFirst && result.end !== "interrupt") printResult(result);
-    if (isInJob) tell(formatTraffic(communicator.traffic()));
-    if (result.end === "interrupt") {
-      tell(`Saved. Resume with: alexnet train --run ${result.run} --resume`);
-      // Another process may have received the signal.
-      process.exitCode = stop.exitCode() || STOPPED_IN_JOB;
-    }
+    if (isFirst) showResult(result, communicator, json);
+    // Another process may have received the signal.
+    if (result.end === "interrupt") process.exitCode = stop.exitCode() || STOPPED_IN_JOB;
   } catch (error) {
     const isOwn = error === stop.signal.reason || error instanceof PeerError;
     if (!stop.signal.aborted || !isOwn) throw error;
@@ -111,8 +99,26 @@ async function showLive(run: string, address: ListenAddress) {
   return { end };
 }
 
-function formatTraffic({ bytes, waitedSeconds }: ReturnType<Communicator["traffic"]>): string {
-  return `Exchanged ${formatBytes(bytes)} with the other processes, and waited ${formatDuration(waitedSeconds)} for them`;
+/** Listens for signals to stop; in a job, the launcher has announced the stop. */
+function listen(lines: ReturnType<typeof trainProgress>, { size }: Communicator): StopSignals {
+  const onFirst = () => {
+    lines.clear();
+    if (size === 1) printError(STOPPING);
+  };
+  return onStopSignals(onFirst, { also: size === 1 ? [] : [JOB_SIGNAL] });
+}
+
+/** Prints the end of a run, as JSON or for people. */
+function showResult(result: TrainResult, { size, traffic }: Communicator, json: boolean): void {
+  if (json) printJson(result);
+  else if (result.end !== "interrupt") printResult(result);
+  if (size > 1) {
+    const { bytes, waitedSeconds } = traffic();
+    printError(
+      `Exchanged ${formatBytes(bytes)} with the other processes, and waited ${formatDuration(waitedSeconds)} for them`,
+    );
+  }
+  if (result.end === "interrupt") printError(`Saved. Resume with: alexnet train --run ${result.run} --resume`);
 }
 
 /** Prints the figures of the last epoch, the best ones if they are of another epoch, and what to do next. */
