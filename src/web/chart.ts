@@ -27,7 +27,8 @@ const MOST_POINTS = 400;
 
 /** Draws a chart; its title and last values are its text for screen readers. */
 export function drawLines({ title, lines, top, isPercent = false }: ChartOptions): SVGSVGElement {
-  const all = lines.flatMap(({ points }) => points).filter(([, y]) => Number.isFinite(y));
+  const drawn = lines.map((line) => ({ ...line, points: thinned(finite(line.points)) }));
+  const all = drawn.flatMap(({ points }) => points);
   const last = Math.max(1, ...all.map(([x]) => x));
   const greatest = top ?? niceAbove(Math.max(1e-6, ...all.map(([, y]) => y)));
   const x = (value: number) => plot.left + (value / last) * (size.width - plot.left - plot.right);
@@ -45,21 +46,24 @@ export function drawLines({ title, lines, top, isPercent = false }: ChartOptions
     ]),
     svg("text", { x: size.width - plot.right, y: size.height - 6, "text-anchor": "end" }, number(last)),
     svg("text", { x: plot.left, y: size.height - 6 }, "0"),
-    ...lines.flatMap((line) => drawLine(line, x, y)),
+    ...drawn.flatMap((line) => drawLine(line, x, y)),
   );
 }
 
 type Scale = (value: number) => number;
 
 function drawLine({ style, points, marked }: Line, x: Scale, y: Scale): readonly SVGElement[] {
-  const shown = thinned(points.filter(([, value]) => Number.isFinite(value)));
-  if (shown.length === 0) return [];
-  const path = shown.map(([px, py], i) => `${i === 0 ? "M" : "L"}${x(px).toFixed(1)} ${y(py).toFixed(1)}`).join("");
+  if (points.length === 0) return [];
+  const path = points.map(([px, py], i) => `${i === 0 ? "M" : "L"}${x(px).toFixed(1)} ${y(py).toFixed(1)}`).join("");
   const line = svg("path", { class: `line ${style}`, d: path });
   const dots = marked
-    ? shown.map(([px, py]) => svg("circle", { class: `dot ${style}`, cx: x(px), cy: y(py), r: 4 }))
+    ? points.map(([px, py]) => svg("circle", { class: `dot ${style}`, cx: x(px), cy: y(py), r: 4 }))
     : [];
   return [line, ...dots];
+}
+
+function finite(points: Line["points"]): Line["points"] {
+  return points.filter(([, value]) => Number.isFinite(value));
 }
 
 /** At most `MOST_POINTS` points: the means of runs of points. */
