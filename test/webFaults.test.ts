@@ -1,0 +1,115 @@
+/** Faults that the browser app meets: large images, unreadable networks, missing images, a worker that ends, full storage. */
+/// <reference lib="dom" />
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import type { Page } from "playwright-core";
+import { encodePng } from "../src/image/files/decode.ts";
+import { skippedWithoutChromium } from "./browser.ts";
+import { addTwoClasses, chooser, type HostedApp, hostApp, newClass, probabilitiesOf, wide } from "./hostedApp.ts";
+import { noise } from "./packPictures.ts";
+
+let app: HostedApp;
+let folder: string;
+
+describe("faults of the browser app", { skip: skippedWithoutChromium() }, () => {
+  before(async () => {
+    app = await hostApp();
+    ({ folder } = app);
+  });
+  after(() => app?.close());
+
+  it("reads an image that is wider than a canvas", async () => {
+    const { page, problems } = await app.open();
+    await page.locator(".status", { hasText: "parameters" }).waitFor();
+    const wideImage = join(folder, "wide.png");
+    await writeFile(wideImage, await encodePng(noise(2, 70_000, 12, 3)));
+    await page.setInputFiles(chooser, wideImage);
+    await page.locator(".classes tbody tr").nth(4).waitFor();
+    assert.deepEqual(await probabilitiesOf(page), await app.rowsOf(join(folder, "colour.safetensors"), wideImage));
+    assert.deepEqual(problems(), []);
+    await page.context().close();
+  });
+
+  it("shows no prediction of the last network once another is chosen", async () => {
+    const { page, problems } = await app.open();
+    await page.locator(".status", { hasText: "parameters" }).waitFor();
+    await page.setInputFiles(chooser, join(folder, "noise.png"));
+    await page.locator(".classes tbody tr").nth(4).waitFor();
+    const broken = { name: "broken.safetensors", mimeType: "", buffer: Buffer.from("no weights") };
+    await page.locator('input[accept=".safetensors"]').setInputFiles(broken);
+    await page.locator(".problem", { hasText: "broken.safetensors cannot be opened" }).waitFor();
+    assert.equal(await page.locator(".classes").count(), 0);
+    assert.deepEqual(problems(), []);
+    await page.context().close();
+  });
+
+  it("names a class without images, and an end of the computation", async () => {
+    const { page } = await app.open(wide, `${app.url}/#train`);
+    await page.getByRole("button", { name: "Use the Fashion-MNIST sample" }).click();
+    await page.getByText("Ankle boot").first().waitFor();
+    await newClass(page, "own");
+    await page.getByRole("button", { name: "Create the run" }).click();
+    await page.locator(".problem", { hasText: "expected at least 2 classes, got 1" }).waitFor();
+    await newClass(page, "other");
+    await page.getByRole("button", { name: "Create the run" }).click();
+    await page.locator(".problem", { hasText: "own: expected at least 2 images, got 0" }).waitFor();
+    for (const name of ["own", "other"]) await page.getByRole("button", { name: `Remove ${name}` }).click();
+    await addTwoClasses(page);
+    await createRun(page, 500);
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.getByText(/^Training$/).waitFor();
+    // The page ends a worker before it can answer.
+    for (const worker of page.workers()) {
+      await worker.evaluate(() => void setTimeout(() => reportError(new Error("out of memory")))).catch(() => {});
+    }
+    await page.locator('section [role="status"]', { hasText: /Stopped: .*memory/ }).waitFor();
+    await page.locator(".problem", { hasText: "Reload the page" }).waitFor();
+    assert.equal(await page.getByRole("button", { name: "Start" }).isDisabled(), true);
+    await page.context().close();
+  });
+
+  it("offers the saved run with its own settings while a new one has not been saved", async () => {
+    const { page, problems } = await app.open(wide, `${app.url}/#train`);
+    await addTwoClasses(page);
+    await createRun(page, 500);
+    await page.getByRole("button", { name: "One step" }).click();
+    await page.getByText("Saved in this browser").waitFor();
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.getByText(/^Training$/).waitFor();
+    await createRun(page, 3);
+    await page.getByText("0.00 / 3").waitFor();
+    assert.equal(await page.getByText("Saved in this browser").count(), 0);
+    await page.reload();
+    await page.getByRole("button", { name: "Open the saved run" }).click();
+    await page.getByText(/ \/ 500$/).waitFor();
+    assert.deepEqual(problems(), []);
+    await page.context().close();
+  });
+
+  it("says that storage is full, and not that a run is saved", async () => {
+    const { page } = await app.open(wide, `${app.url}/#train`);
+    await addTwoClasses(page);
+    const session = await page.context().newCDPSession(page);
+    await session.send("Storage.overrideQuotaForOrigin", { origin: app.url, quotaSize: 1000 });
+    await createRun(page, 3);
+    await page.getByRole("button", { name: "One step" }).click();
+    await page.getByText(/It cannot be saved in this browser \(QuotaExceededError/).waitFor();
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.locator('section [role="status"]', { hasText: "Finished" }).waitFor();
+    await page.getByText(/It cannot be saved in this browser/).waitFor();
+    await page.reload();
+    await page.getByRole("button", { name: "Create the run" }).waitFor();
+    assert.equal(await page.getByRole("button", { name: "Open the saved run" }).count(), 0);
+    await page.context().close();
+  });
+});
+
+/** Creates a run of the network of colour. */
+async function createRun(page: Page, epochs: number): Promise<void> {
+  await page.locator('input[accept=".safetensors"]').setInputFiles(join(folder, "colour.safetensors"));
+  await page.getByLabel("Epochs").fill(String(epochs));
+  await page.getByLabel("Epochs").press("Enter");
+  await page.getByRole("button", { name: "Create the run" }).click();
+}
