@@ -24,9 +24,12 @@ async function repliesOf(handlers: Parameters<typeof answerCalls>[0], methods: r
       if (replies.push(reply) === methods.length) resolve();
     });
   });
-  for (const [id, method] of methods.entries()) scope.onmessage({ data: { id, method } });
-  await all;
-  port2.close();
+  try {
+    for (const [id, method] of methods.entries()) scope.onmessage({ data: { id, method } });
+    await all;
+  } finally {
+    port2.close();
+  }
   return replies.toSorted((a, b) => a.id - b.id);
 }
 
