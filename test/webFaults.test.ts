@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 import type { Page } from "playwright-core";
 import { encodePng } from "../src/image/files/decode.ts";
 import { skippedWithoutChromium } from "./browser.ts";
@@ -85,6 +87,22 @@ describe("faults of the browser app", { skip: skippedWithoutChromium() }, () => 
     await page.getByRole("button", { name: "Open the saved run" }).click();
     await page.getByText(/ \/ 500$/).waitFor();
     assert.deepEqual(problems(), []);
+    await page.context().close();
+  });
+
+  it("draws a run of 200,000 iterations, more than the arguments of one call, with ticks that are not rounded", async () => {
+    const { outputFiles } = await build({
+      entryPoints: [fileURLToPath(new URL("../src/web/chart.ts", import.meta.url))],
+      ...{ bundle: true, write: false, format: "iife", globalName: "chart" },
+    });
+    const { page } = await app.open(wide, "about:blank");
+    const points = `Array.from({ length: 200000 }, (_, i) => [i + 1, i % 2 === 0 ? NaN : 1.5])`;
+    const options = `{ title: "Loss", lines: [{ name: "training", style: "train", points: ${points} }] }`;
+    const drawn = await page.evaluate<string>(`${outputFiles[0]?.text}; chart.drawLines(${options}).outerHTML`);
+    assert.match(drawn, />200,000</);
+    assert.match(drawn, /training: 1\.500/);
+    const ticks = [...drawn.matchAll(/text-anchor="end">([\d.]+)</g)].map(([, tick]) => tick);
+    assert.deepEqual(ticks, ["0.0", "0.5", "1.0", "1.5", "2.0"]);
     await page.context().close();
   });
 

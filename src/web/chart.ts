@@ -1,6 +1,6 @@
 /** Line charts of a run in training, as SVG. */
 import { svg } from "./dom.ts";
-import { number } from "./language.ts";
+import { number, percent } from "./language.ts";
 
 /** A line of a chart. */
 export interface Line {
@@ -34,15 +34,18 @@ export function drawLines({ title, lines, top, isPercent = false }: ChartOptions
   const x = (value: number) => plot.left + (value / last) * (size.width - plot.left - plot.right);
   const y = (value: number) =>
     size.height - plot.bottom - (Math.min(value, greatest) / greatest) * (size.height - plot.top - plot.bottom);
-  const label = (value: number) => (isPercent ? `${number(100 * value)}%` : number(value, greatest < 2 ? 1 : 0));
+  const label = (value: number, digits: number) => (isPercent ? percent(value, 0) : number(value, digits));
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((part) => part * greatest);
-  const said = lines.map(({ name, points }) => `${name}: ${points.length > 0 ? label(points.at(-1)?.[1] ?? 0) : "–"}`);
+  const digits = decimalsOf(greatest / 4);
+  const said = lines.map(
+    ({ name, points }) => `${name}: ${points.length > 0 ? label(points.at(-1)?.[1] ?? 0, 3) : "–"}`,
+  );
   return svg(
     "svg",
     { viewBox: `0 0 ${size.width} ${size.height}`, role: "img", "aria-label": `${title}; ${said.join(", ")}` },
     ...ticks.flatMap((value) => [
       svg("line", { class: "grid", x1: plot.left, x2: size.width - plot.right, y1: y(value), y2: y(value) }),
-      svg("text", { x: plot.left - 6, y: y(value) + 4, "text-anchor": "end" }, label(value)),
+      svg("text", { x: plot.left - 6, y: y(value) + 4, "text-anchor": "end" }, label(value, digits)),
     ]),
     svg("text", { x: size.width - plot.right, y: size.height - 6, "text-anchor": "end" }, number(last)),
     svg("text", { x: plot.left, y: size.height - 6 }, "0"),
@@ -75,6 +78,14 @@ function thinned(points: Line["points"]): Line["points"] {
     const mean = own.reduce((sum, [, value]) => sum + value, 0) / own.length;
     return [own.at(-1)?.[0] ?? 0, mean] as const;
   });
+}
+
+/** Number of decimals of a value, at most 6. */
+function decimalsOf(value: number): number {
+  const digits = [0, 1, 2, 3, 4, 5].find(
+    (each) => Math.abs(value * 10 ** each - Math.round(value * 10 ** each)) < 1e-6,
+  );
+  return digits ?? 6;
 }
 
 /** 1, 2, 4, 5 or 8 times a power of ten, at or above a value. */
