@@ -5,9 +5,11 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual } from "node:util";
 import { build } from "esbuild";
 import type { Page } from "playwright-core";
 import { encodePng } from "../src/image/files/decode.ts";
+import { readModel, writeModel } from "../src/model/modelFile.ts";
 import { skippedWithoutChromium } from "./browser.ts";
 import { addTwoClasses, chooser, type HostedApp, hostApp, newClass, probabilitiesOf, wide } from "./hostedApp.ts";
 import { noise } from "./packPictures.ts";
@@ -72,6 +74,35 @@ describe("faults of the browser app", { skip: skippedWithoutChromium() }, () => 
     await page.context().close();
   });
 
+  it("begins with the preprocessing of a weights file, and with its last layer only for the same classes", async () => {
+    const { page, problems } = await app.open(wide, `${app.url}/#train`);
+    await addTwoClasses(page);
+    const begin = async (file: string) => {
+      await createRun(page, 3, file);
+      await page.getByText("Creating the run").waitFor({ state: "detached" });
+      const button = page.getByRole("button", { name: "Download weights (.safetensors)" });
+      const [download] = await Promise.all([page.waitForEvent("download"), button.click()]);
+      const path = join(folder, "begun.safetensors");
+      await download.saveAs(path);
+      return readModel(path);
+    };
+    const colour = await readModel(join(folder, "colour.safetensors"));
+    const first = await begin(join(folder, "colour.safetensors"));
+    assert.deepEqual(first.preprocessing, colour.preprocessing);
+    assert.deepEqual(first.weights.get("conv1.weight"), colour.weights.get("conv1.weight"));
+    const changed = new Map([...first.weights].map(([name, values]) => [name, values.map((value) => value + 1)]));
+    for (const classNames of [first.classNames, ["one", "other"]]) {
+      const file = join(folder, "changed.safetensors");
+      await writeModel(file, { ...first, classNames, weights: changed });
+      const { weights } = await begin(file);
+      assert.deepEqual(weights.get("conv1.weight"), changed.get("conv1.weight"));
+      const isKept = isDeepStrictEqual(weights.get("fc3.weight"), changed.get("fc3.weight"));
+      assert.equal(isKept, classNames === first.classNames);
+    }
+    assert.deepEqual(problems(), []);
+    await page.context().close();
+  });
+
   it("offers the saved run with its own settings while a new one has not been saved", async () => {
     const { page, problems } = await app.open(wide, `${app.url}/#train`);
     await addTwoClasses(page);
@@ -124,9 +155,9 @@ describe("faults of the browser app", { skip: skippedWithoutChromium() }, () => 
   });
 });
 
-/** Creates a run of the network of colour. */
-async function createRun(page: Page, epochs: number): Promise<void> {
-  await page.locator('input[accept=".safetensors"]').setInputFiles(join(folder, "colour.safetensors"));
+/** Creates a run that begins with a weights file. */
+async function createRun(page: Page, epochs: number, file = join(folder, "colour.safetensors")): Promise<void> {
+  await page.locator('input[accept=".safetensors"]').setInputFiles(file);
   await page.getByLabel("Epochs").fill(String(epochs));
   await page.getByLabel("Epochs").press("Enter");
   await page.getByRole("button", { name: "Create the run" }).click();

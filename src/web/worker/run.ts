@@ -4,6 +4,7 @@ import { type Dataset, validationSplit } from "../../dataset/dataset.ts";
 import { createPreparation, type Preparation } from "../../dataset/prepare/preparation.ts";
 import type { Engine, TrainingProgram } from "../../engine/engine.ts";
 import { DivergenceError } from "../../errors.ts";
+import type { Preprocessing } from "../../image/prepare/preprocess.ts";
 import { type NetworkModel, readWeights, type Weights } from "../../model/networkModel.ts";
 import { type Network, operations } from "../../network/network.ts";
 import type { RunInput } from "../../trainer/fitInput.ts";
@@ -26,8 +27,10 @@ export interface RunOptions {
   readonly dataset: Dataset;
   readonly engine: Engine;
   readonly start: Position;
-  /** Initial weights; parameters of other sizes are random. */
+  /** Initial weights; parameters that it lacks, or that have another size, are random. */
   readonly weights?: Weights;
+  /** Preprocessing that the initial weights were trained with. Default: by the recipe. */
+  readonly preprocessing?: Preprocessing;
   readonly state?: SavedState;
   /** Saves a state. Rejects if it cannot be stored. */
   save(state: SavedState): Promise<void>;
@@ -113,12 +116,12 @@ export async function createRun(options: RunOptions): Promise<Run> {
 async function compile(options: RunOptions): Promise<RunState> {
   const { engine, recipe, dataset, network, state, start } = options;
   const observer = { onMessage: (text: string) => options.onEvent({ kind: "message", text }) };
-  const input = await fitNetwork({ network, dataset, observer }, recipe);
+  const fitted = await fitNetwork({ network, dataset, observer }, recipe);
+  const input = { ...fitted, preprocessing: options.preprocessing ?? fitted.preprocessing };
   const { preprocessing, colours } = input;
   const { batchSize, augmentation, seed } = recipe;
-  const ops = operations(input.network);
-  const request = { ops, inputShape: input.network.input, batchSize, precision: "f32", exact: false } as const;
-  const program = await engine.compileTraining(request);
+  const [ops, inputShape] = [operations(input.network), input.network.input];
+  const program = await engine.compileTraining({ ops, inputShape, batchSize, precision: "f32", exact: false });
   const weights = state ? new Map(state.weights) : initialWeights(input.network, options);
   const optimizer = createOptimizer(program, recipe);
   try {

@@ -1,4 +1,5 @@
 /** The saved run of the browser: its settings, its images and its newest state in IndexedDB, where they survive a reload. */
+import type { Preprocessing } from "../../image/prepare/preprocess.ts";
 import type { RawImage } from "../../image/rawImage.ts";
 import type { Network } from "../../network/network.ts";
 import type { Recipe } from "../../training/recipe.ts";
@@ -14,6 +15,8 @@ export interface RunDescription {
   readonly source: DataSource;
   readonly network: Network;
   readonly recipe: Recipe;
+  /** Preprocessing of the weights file that the run began with. */
+  readonly preprocessing: Preprocessing | undefined;
   /** The user's images; undefined for the sample. */
   readonly images: OwnImages | undefined;
 }

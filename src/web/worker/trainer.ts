@@ -11,7 +11,7 @@ import { imageOfPixels, type RawImage } from "../../image/rawImage.ts";
 import { readModelBytes, writeModelBytes } from "../../model/modelBytes.ts";
 import type { NetworkModel, Weights } from "../../model/networkModel.ts";
 import { findNetwork } from "../../network/alexnet.ts";
-import { parametersOf, withInput } from "../../network/network.ts";
+import { parametersOf, place, withInput } from "../../network/network.ts";
 import { sizeOf } from "../../shape.ts";
 import { defaultMonitor } from "../../training/monitor.ts";
 import { findRecipe, parseRecipe, type Recipe } from "../../training/recipe.ts";
@@ -140,7 +140,7 @@ function datasetOf({ source, sample, own }: Trainer): Dataset {
 function recipeFor({ imageSize }: Dataset, { network, values }: PageSettings): Recipe {
   const isSmall = imageSize !== undefined && imageSize.width <= 64 && imageSize.height <= 64;
   const base = findRecipe(isSmall ? "small" : "photos");
-  // A weights file keeps its own input size.
+  // A weights file keeps its own input size and preprocessing.
   const fit = isSmall && typeof network === "string" ? base.fit : "resize";
   return parseRecipe({
     ...base,
@@ -160,8 +160,16 @@ async function createNew(trainer: Trainer, settings: PageSettings): Promise<RunF
   const [, height, width] = base.input;
   const network = given ? base : withInput(base, [dataset.channels, ...sizeFor(dataset, recipe, [height, width])]);
   const { source, own } = trainer;
-  const description = { source, network, recipe, images: source === "own" ? own : undefined };
-  return open(trainer, description, dataset, { weights: given?.weights });
+  const images = source === "own" ? own : undefined;
+  const description = { source, network, recipe, preprocessing: given?.preprocessing, images };
+  return open(trainer, description, dataset, { weights: given && reusableWeights(given, dataset) });
+}
+
+/** Weights of a model for further training: without those of the last layer, unless the classes are the same. */
+function reusableWeights({ network, weights, classNames }: NetworkModel, dataset: Dataset): Weights {
+  if (classNames.join("\n") === dataset.classNames.join("\n")) return weights;
+  const last = place(network).findLast(({ parameters }) => parameters.length > 0)?.layer.name;
+  return new Map([...weights].filter(([name]) => name.slice(0, name.lastIndexOf(".")) !== last));
 }
 
 /** Input size of a new run: that of the images for the fit `native`, otherwise the network's. */
@@ -194,7 +202,7 @@ async function open(
   trainer.run = undefined;
   trainer.engine ??= await createWasmEngine();
   const { engine } = trainer;
-  const { network, recipe } = description;
+  const { network, recipe, preprocessing } = description;
   const { weights, state } = given;
   const run = await createRun({
     network,
@@ -203,6 +211,7 @@ async function open(
     engine,
     start: initialPosition,
     ...(weights && { weights }),
+    ...(preprocessing && { preprocessing }),
     ...(state && { state }),
     save: createRunStorage(description),
     onEvent: emit,
