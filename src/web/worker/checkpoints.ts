@@ -27,7 +27,7 @@ export interface SavedState extends Checkpoint {
 }
 
 /** Weights of the best evaluation. */
-export interface BestWeights {
+interface BestWeights {
   readonly weights: Tensors;
   readonly evaluated: Evaluated | undefined;
   readonly metrics: NetworkModel["metrics"];

@@ -10,14 +10,14 @@ import { type Network, operations } from "../../network/network.ts";
 import type { RunInput } from "../../trainer/fitInput.ts";
 import { metricsOf, recordRun } from "../../trainer/recorder.ts";
 import { fitNetwork, newWeights } from "../../trainer/trainNetwork.ts";
-import type { Prediction } from "../../training/evaluation/metrics.ts";
 import { createOptimizer, type Optimizer } from "../../training/optimizers/optimizer.ts";
 import type { Recipe } from "../../training/recipe.ts";
 import { isFinished, type Position } from "../../training/state.ts";
 import { type TrainingListener, train } from "../../training/train.ts";
 import { messageOf } from "./calls.ts";
 import { type Checkpoints, createCheckpoints, loadState, type SavedState } from "./checkpoints.ts";
-import type { IterationPoint, RunProgress, TestedImage, TestResult, TrainerEvent } from "./trainerApi.ts";
+import { pointOf, progressOf, testedImage } from "./runFigures.ts";
+import type { RunProgress, TestedImage, TestResult, TrainerEvent } from "./trainerApi.ts";
 import { filtersOf } from "./viewer.ts";
 
 /** A run to create or to resume. */
@@ -89,7 +89,7 @@ export async function createRun(options: RunOptions): Promise<Run> {
       return state.log;
     },
     get progress() {
-      return progressOf(state);
+      return progressOf(state.position, state.input.dataset.train.length);
     },
     get test() {
       return state.test;
@@ -189,7 +189,7 @@ function problemOf(error: unknown, { learningRate }: Recipe): string {
 async function trainSegment(state: RunState, isStep: boolean) {
   const { options, input, program, optimizer, preparation } = state;
   const { recipe } = options;
-  const { train: images } = input.dataset;
+  const { train: images, classNames } = input.dataset;
   const test = validationSplit(input.dataset);
   const seconds = Math.max(TEST_SECONDS, TEST_MULTIPLE * state.testSeconds);
   const recorder = recordRun({
@@ -205,7 +205,6 @@ async function trainSegment(state: RunState, isStep: boolean) {
     deadline: performance.now() + 1000 * seconds,
   });
   const listener = listenerOf(state, recorder.listener, isStep);
-  const { classNames } = input.dataset;
   const { channels, size } = input.preprocessing;
   const imageShape = [channels, ...size] as const;
   const training = { program, optimizer, recipe, train: images, test, preparation, classNames, imageShape };
@@ -220,7 +219,8 @@ async function trainSegment(state: RunState, isStep: boolean) {
 /** The recorder's callbacks, with events for the page. */
 function listenerOf(state: RunState, base: TrainingListener, isStep: boolean): TrainingListener {
   const { onEvent } = state.options;
-  const test = validationSplit(state.input.dataset);
+  const { dataset } = state.input;
+  const test = validationSplit(dataset);
   let before = state.position;
   // New in each segment: an evaluation that is aborted by a pause begins again.
   const tested: TestedImage[] = [];
@@ -230,7 +230,7 @@ function listenerOf(state: RunState, base: TrainingListener, isStep: boolean): T
     ...base,
     onIteration(position) {
       base.onIteration(position);
-      onEvent({ kind: "iteration", point: pointOf(state, before, position) });
+      onEvent({ kind: "iteration", point: pointOf(before, position, dataset.train.length) });
       before = position;
       testedSince = performance.now();
     },
@@ -248,7 +248,7 @@ function listenerOf(state: RunState, base: TrainingListener, isStep: boolean): T
       base.onEvaluationProgress(images);
       onEvent({ kind: "testing", images, of: test.length });
     },
-    onPrediction: (prediction) => tested.push(testedOf(state, prediction)),
+    onPrediction: (prediction) => tested.push(testedImage(prediction, dataset.classNames)),
     async onEvaluation(position, epoch, evaluation, rate) {
       state.testSeconds = (performance.now() - testedSince) / 1000;
       const { top1Accuracy: accuracy, loss, confusion } = evaluation;
@@ -258,11 +258,6 @@ function listenerOf(state: RunState, base: TrainingListener, isStep: boolean): T
       onEvent({ kind: "test", test: state.test });
     },
   };
-}
-
-function testedOf({ input }: RunState, { index, className, predicted, probability }: Prediction): TestedImage {
-  const { classNames } = input.dataset;
-  return { index, label: classNames.indexOf(className), predicted: classNames.indexOf(predicted), probability };
 }
 
 async function showFilters({ program, input, options }: RunState): Promise<void> {
@@ -277,23 +272,4 @@ async function modelOf({ input, program, checkpoints: { best }, log }: RunState)
   const weights = best ? new Map(best.weights) : await readWeights(program, undefined);
   const metrics = best?.metrics ?? metricsOf(log);
   return { network, classNames: dataset.classNames, preprocessing, metrics, precision: "f32", exact: false, weights };
-}
-
-function progressOf({ position, input }: RunState): RunProgress {
-  const { iteration, epoch, images, seconds } = position;
-  return { iteration, epoch: epoch + images / input.dataset.train.length, seconds };
-}
-
-/** Loss and accuracy between two positions. */
-function pointOf(state: RunState, before: Position, position: Position): IterationPoint {
-  const isSameEpoch = position.epochTally.images > before.epochTally.images;
-  const from = isSameEpoch ? before.epochTally : { loss: 0, correct: 0, images: 0, seconds: 0 };
-  const { loss, correct, images, seconds } = position.epochTally;
-  const count = images - from.images;
-  return {
-    ...progressOf({ ...state, position }),
-    loss: (loss - from.loss) / count,
-    accuracy: (correct - from.correct) / count,
-    examplesPerSecond: count / (seconds - from.seconds),
-  };
 }
