@@ -49,7 +49,7 @@ describe("faults of the browser app", { skip: skippedWithoutChromium() }, () => 
     await page.context().close();
   });
 
-  it("names a class without images, and an end of the computation", async () => {
+  it("names a class without images, files that are skipped, and an end of the computation", async () => {
     const { page } = await app.open(wide, `${app.url}/#train`);
     await page.getByRole("button", { name: "Use the Fashion-MNIST sample" }).click();
     await page.getByText("Ankle boot").first().waitFor();
@@ -59,6 +59,13 @@ describe("faults of the browser app", { skip: skippedWithoutChromium() }, () => 
     await newClass(page, "other");
     await page.getByRole("button", { name: "Create the run" }).click();
     await page.locator(".problem", { hasText: "own: expected at least 2 images, got 0" }).waitFor();
+    const [text, large] = [join(folder, "text.png"), join(folder, "large.png")];
+    await writeFile(large, await encodePng({ width: 9000, height: 6000, channels: 1, data: new Uint8Array(54e6) }));
+    const card = page.locator(".card").filter({ has: page.getByRole("heading", { name: "own", exact: true }) });
+    await card.locator('input[type="file"]').setInputFiles([text, large]);
+    await page.locator(".problem", { hasText: "2 files were skipped. The first: text.png: not an image" }).waitFor();
+    await card.locator('input[type="file"]').setInputFiles(large);
+    await page.locator(".problem", { hasText: "large.png: 9,000 × 6,000 pixels, expected at most 50" }).waitFor();
     for (const name of ["own", "other"]) await page.getByRole("button", { name: `Remove ${name}` }).click();
     await addTwoClasses(page);
     await createRun(page, 500);

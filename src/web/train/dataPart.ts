@@ -56,8 +56,9 @@ export function createDataPart(
         skipped.push(...decoded.skipped);
         if (decoded.images.length > 0) counts = await add(className, decoded.images);
       }
-      const [name] = skipped;
-      report(() => (name === undefined ? "" : t("skipped", { count: skipped.length, name })), name !== undefined);
+      const [problem] = skipped;
+      const isProblem = problem !== undefined;
+      report(() => (isProblem ? t("skipped", { count: skipped.length, problem }) : ""), isProblem);
       return counts;
     });
   }
