@@ -45,6 +45,7 @@ const trainWith = (more: readonly string[], own: Readonly<Record<string, string>
 mpiTest("settings that several processes cannot train with", { timeout: 120_000 }, async () => {
   const two = ["--processes", "2"];
   refuses(await trainWith(["--processes", "0"]), /--processes.*0/);
+  refuses(await trainWith(["--max-restarts", "1"]), /--max-restarts requires --processes of at least 2/);
   refuses(await trainWith([...two, "--mixup", "0.2"]), /mixup: not supported with several processes; use --mixup 0/);
   refuses(await trainWith([...two, "--cutmix", "1"]), /cutmix: not supported with several processes/);
   refuses(await trainWith([...two, "--engine", "wasm"]), /engine wasm: not supported with several processes/);

@@ -109,13 +109,15 @@ async function trainNetwork(
   if (given.resume && given.run === undefined) {
     invocation.fail("--resume requires --run DIR, the run to resume");
   }
+  const isJob = processes !== undefined && processes > 1;
+  if (maxRestarts > 0 && !isJob) invocation.fail("--max-restarts requires --processes of at least 2");
   const { isInJob } = await import("../../communication/join.ts");
   const command = commandLine(invocation);
   if (await isCrossValidation(given)) {
     const unsupported = {
       "--live": live,
       "--tensorboard": tensorboard,
-      "--processes": isInJob(process.env) || (processes ?? 1) > 1,
+      "--processes": isInJob(process.env) || isJob,
     };
     for (const [flag, value] of Object.entries(unsupported)) {
       if (value) invocation.fail(`${flag} is for one run; add --fold N to train one fold`);
@@ -125,9 +127,7 @@ async function trainNetwork(
   }
   const { requireLaunched, runInJob } = await import("../processes.ts");
   if (isInJob(process.env)) requireLaunched(processes);
-  else if (processes !== undefined && processes > 1) {
-    return launchProcesses(given, { processes, maxRestarts }, invocation);
-  }
+  else if (isJob) return launchProcesses(given, { processes, maxRestarts }, invocation);
   const { trainOneRun } = await import("../trainOneRun.ts");
   const options = { json, live: live ? { host, port } : undefined, tensorboard, maxMinutes, command };
   await runInJob((communicator) => trainOneRun((tell) => planOf(given, tell), options, communicator));
