@@ -6,6 +6,7 @@ import { loadModel } from "../src/checkpoint/model.ts";
 import { readLog } from "../src/checkpoint/runLog.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import { evaluateEnsemble } from "../src/model/evaluateEnsemble.ts";
+import { createLiveRun } from "../src/runs/liveRun.ts";
 import { readRunConfig } from "../src/settings/runConfig.ts";
 import { type TrainOptions, trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { colourNames, colourNetwork, colourPhoto } from "./colourPhotos.ts";
@@ -97,6 +98,17 @@ test("labels between separators: trained, stored, evaluated, predicted", async (
     assert.ok(report.includes(text), text);
   }
   assert.ok(!report.includes("Confusion matrix"));
+  assert.match(report, /<dt>exact match at fitted thresholds(, best [^<]*)?<\/dt>/);
+  assert.match(report, /<dt>train exact match at 50\.0 %, epoch<\/dt>/);
+  // Evaluations in training use a threshold of 0.5, also if thresholds are fitted.
+  const { page } = await (await createLiveRun(at("run"))).view();
+  assert.match(page, /Exact match at 50\.0 % on the validation images/);
+  for (const text of ["train exact match", "test exact match", "Loss and exact match at 50.0 % against epoch"]) {
+    for (const each of [report, page]) assert.ok(each.includes(text), text);
+  }
+  for (const text of ["train accuracy", "test accuracy", "validation accuracy", "Loss and accuracy"]) {
+    for (const each of [report, page]) assert.ok(!each.includes(text), text);
+  }
 });
 
 test("columns of 0 and 1 and lists of labels give the same run, bit for bit", async () => {

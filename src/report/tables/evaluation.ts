@@ -4,6 +4,7 @@ import { printable } from "../../escape.ts";
 import { frequentConfusions } from "../../training/evaluation/confusion.ts";
 import { type Evaluation, labelSetFigures } from "../../training/evaluation/metrics.ts";
 import { type MultiLabelFigures, thresholdOf } from "../../training/evaluation/multiLabel.ts";
+import { atThresholds } from "../accuracyName.ts";
 import { formatCount, formatLoss, formatPercent } from "../numbers.ts";
 import { truncateStart } from "../text.ts";
 import { type BarOptions, type Column, formatBar, formatTable } from "./terminal.ts";
@@ -168,7 +169,7 @@ function formatFigures(report: Evaluation): string {
 /** Names and values of multi-label figures. */
 export function formatMultiLabel(figures: MultiLabelFigures): readonly (readonly [name: string, value: string])[] {
   const { threshold, exactMatch, hammingLoss, macroF1, microF1, meanAveragePrecision } = figures;
-  const at = typeof threshold === "number" ? `at ${formatPercent(threshold)}` : "at fitted thresholds";
+  const at = atThresholds(threshold);
   return [
     [`exact match ${at}`, formatPercent(exactMatch)],
     [`Hamming loss ${at}`, formatPercent(hammingLoss)],
