@@ -22,8 +22,7 @@ import {
   type ReportChart,
   scrollingTable,
 } from "./htmlParts.ts";
-import { pageHead } from "./htmlStyle.ts";
-import { pageScript } from "./pageScript.ts";
+import { filePage } from "./htmlStyle.ts";
 
 /** Data of the report. Accuracies and probabilities are fractions. */
 export interface ReportData {
@@ -68,10 +67,7 @@ export interface ReportSection {
 /** Renders the report as HTML. All text is escaped. */
 export function renderReport(data: ReportData): string {
   const { title, results, curves, charts, evaluation, galleries, network } = data;
-  const page = html`${pageHead(`${title}: training report`)}
-<body>
-<main>
-<h1>${title}</h1>
+  const main = html`<h1>${title}</h1>
 <p class="lead">${leadOf(results)}</p>
 ${weightsNote(results)}
 ${figures(results, evaluation)}
@@ -84,13 +80,8 @@ ${evaluation ? classAccuracies(evaluation) : []}
 ${charts.map(chartSection)}
 ${galleries.map(gallery)}
 ${configuration(data)}
-${networkPart(network)}
-</main>
-${pageScript}
-</body>
-</html>
-`;
-  return page.markup;
+${networkPart(network)}`;
+  return filePage(`${title}: training report`, main);
 }
 
 function leadOf({ epochs, iterations, device }: ReportResults): string {
