@@ -13,6 +13,7 @@ test("separators, columns of 0 and 1, and lists give the same classes; an image 
     ["labels.csv", "id,tags\n1,a; b\n2,b\n3,\n", separated],
     ["labels.csv", "id,a,b\n1,1,1.0\n2,0,true\n3,0,False\n", {}],
     ["labels.csv", "id,a,site,b\n1,1,x,1\n2,0,x,1\n3,0,y,0\n", { labelColumns: ["a", "b"] }],
+    ["l.jsonl", '{"id":3}\n{"id":1,"tags":["a","b"]}\n{"id":2,"tags":["b"]}\n', { labelColumn: "tags" }],
     ["l.jsonl", '{"id":1,"tags":["b","a"]}\n{"id":2,"tags":["b"]}\n{"id":3,"tags":[]}\n', { labelColumn: "tags" }],
   ];
   for (const [name, table, options] of cases) {
