@@ -18,6 +18,10 @@ const images = 36;
 const nameOf = (i: number) => `${String(i).padStart(4, "0")}.png`;
 const labelOf = (i: number) => colourNames[i % 3] as string;
 
+/** Rows of a table of labels, with the patient of each image. */
+const rowsOf = (patientOf: (i: number) => string) =>
+  Array.from({ length: images }, (_, i) => `${nameOf(i)},${labelOf(i)},${patientOf(i)}`);
+
 const at = testFolder("folds", async (at) => {
   const all = [...Array(images).keys()];
   const photos = await Promise.all(
@@ -35,7 +39,7 @@ const at = testFolder("folds", async (at) => {
     at("others"),
     all.map((i) => [`${labelOf(i)}/${nameOf(i)}`, photos[i] as Buffer]),
   );
-  const rows = all.map((i) => `${nameOf(i)},${labelOf(i)},p${Math.floor(i / 4)}`);
+  const rows = rowsOf((i) => `p${Math.floor(i / 4)}`);
   await writeFile(at("labels.csv"), `image,label,patient\n${rows.join("\n")}\n`);
 });
 
@@ -86,6 +90,12 @@ test("folds are a partition, stratified, and keep groups together", async () => 
   await assert.rejects(
     heldOut(10, { groupColumn: "patient" }),
     /expected at least 10 groups, one for each fold, got 9/,
+  );
+  await writeFile(at("one.csv"), `image,label,patient\n${rowsOf(() => "p0").join("\n")}\n`);
+  const oneGroup = { labels: at("one.csv"), labelColumn: "label", groupColumn: "patient" };
+  await assert.rejects(
+    listImageFolder(at("photos"), oneGroup),
+    /expected at least two groups, .*, got one; choose another --group-column/,
   );
   await assert.rejects(listImageFolder(at("others"), { fold: 1 }), /fold: expected the number of folds, got none/);
   await assert.rejects(listImageFolder(at("others"), { folds: 3, fold: 4 }), /from 1 to 3, got 4/);

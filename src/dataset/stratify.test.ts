@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fillWords, randomStream } from "../random.ts";
+import { splitFolder } from "./folder/splitFolder.ts";
+import { heldInPart } from "./holdOut.ts";
 import { limitedIndices } from "./limit.ts";
 import { stratify, stratifyGroups } from "./stratify.ts";
 
@@ -66,6 +68,22 @@ test("groups stay together, and labels keep their fractions about", () => {
   }
   const few = stratifyGroups([[0], [0], [0], [0]], ["a", "a", "a", "b"], [0.5, 0.5], 0);
   assert.equal(new Set(few).size, 2, "no part is empty");
+});
+
+test("neither part of a division is empty, and the only group is not divided", () => {
+  assert.deepEqual([...heldInPart(Int32Array.of(1, 0, 1, 0), 0.5)], [1, 3]);
+  assert.deepEqual([...heldInPart(Int32Array.of(1, 1, 1, 1, 1), 0.4)], [0, 1], "none held");
+  assert.deepEqual([...heldInPart(Int32Array.of(0, 0, 0), 0.9)], [0, 1], "all held");
+  assert.deepEqual([...heldInPart(Int32Array.of(0), 0.9)], [], "one image is for training");
+  const images = [0, 1, 0, 1].map((label, i) => ({ path: `${i}.jpg`, label, group: "p" }));
+  for (const validationShare of [0.1, 0.9]) {
+    const parts = splitFolder(images, ["a", "b"], { validationShare, seed: 0 });
+    assert.deepEqual([parts.train.length, parts.test.length], [4, 0]);
+    const two = images.map((image, i) => ({ ...image, group: i < 3 ? "p" : "q" }));
+    const { train, test: held } = splitFolder(two, ["a", "b"], { validationShare, seed: 0 });
+    const sizes = [train.length, held.length];
+    assert.deepEqual(sizes, validationShare < 0.5 ? [3, 1] : [1, 3]);
+  }
 });
 
 test("a limit keeps the fraction of each label", () => {
