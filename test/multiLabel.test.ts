@@ -175,12 +175,25 @@ test("an ensemble averages probabilities and thresholds", async () => {
     thresholds.map((threshold) => (threshold + 0.5) / 2),
   );
   assert.equal(evaluation?.runs[0]?.top1Accuracy, 1, "exact match of the first run");
+  const alone = new Set<number>();
+  for (const options of [{}, { threshold: 0.9 }, { threshold: 0.999 }]) {
+    const both = await evaluateEnsemble([at("run"), at("whole")], { threads: 1, batchSize: 8, ...options });
+    for (const [i, run] of ["run", "whole"].entries()) {
+      const classifier = await openClassifier(at(run), { threads: 1, batchSize: 8 });
+      const { multiLabel } = (await classifier.evaluate(options).finally(() => classifier.close())) ?? {};
+      assert.equal(both?.runs[i]?.top1Accuracy, multiLabel?.exactMatch, `${run} at its own thresholds`);
+      alone.add(multiLabel?.exactMatch ?? -1);
+    }
+  }
+  assert.ok(alone.size > 2, "thresholds make a difference");
 });
 
 test("commands: evaluate, predict, check, ONNX with probabilities", async () => {
   const evaluated = await runMain("evaluate", at("run"), "--plots", at("plots"), "--csv", at("all.csv"));
   assert.equal(evaluated.exit, 0, evaluated.stderr);
   assert.match(evaluated.stdout, /exact match at fitted thresholds +100(\.0)? %/);
+  const together = await runMain("evaluate", at("run"), at("whole"));
+  assert.match(together.stdout, /^Run +Network +Exact match$/m);
   assert.match(evaluated.stdout, /Class +Images +Correct +Precision +Recall +F1 +AP +Threshold/);
   assert.match(await readFile(at("all.csv"), "utf8"), /,blue; green; red,blue; green; red,/);
   assert.match(await readFile(at("plots/precision-recall.svg"), "utf8"), /mean AP 100/);

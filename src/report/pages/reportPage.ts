@@ -5,10 +5,10 @@ import { accuracyNameOf } from "../accuracyName.ts";
 import { type Content, html, type Markup, trusted } from "../markup.ts";
 import { formatCount, formatDuration, formatEpoch, formatLoss, formatMagnitude } from "../numbers.ts";
 import {
-  accuracyOf,
   type ClassAccuracy,
   type EvaluationReport,
   formatMultiLabel,
+  recallOf,
   topKName,
 } from "../tables/evaluation.ts";
 import type { Section } from "../tables/sections.ts";
@@ -162,7 +162,7 @@ ${scrollingTable({ title: "Each label", columns: [{ heading: "Label", align: "le
 }
 
 function classRow(entry: ClassAccuracy): Markup {
-  const accuracy = accuracyOf(entry);
+  const accuracy = recallOf(entry);
   const bar = accuracy === undefined ? [] : html`<div class="bar" style="width:${(100 * accuracy).toFixed(1)}%"></div>`;
   return html`<tr><th scope="row">${entry.className}</th><td class="number">${formatCount(entry.correct)} of ${formatCount(entry.images)}</td><td class="number">${accuracy === undefined ? "–" : percent(accuracy)}</td><td class="bars" aria-hidden="true">${bar}</td></tr>
 `;

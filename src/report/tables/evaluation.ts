@@ -2,7 +2,7 @@
 
 import { printable } from "../../escape.ts";
 import { frequentConfusions } from "../../training/evaluation/confusion.ts";
-import { type Evaluation, labelSetFigures } from "../../training/evaluation/metrics.ts";
+import { accuracyOf, type Evaluation, labelSetFigures } from "../../training/evaluation/metrics.ts";
 import { type MultiLabelFigures, thresholdOf } from "../../training/evaluation/multiLabel.ts";
 import { atThresholds } from "../accuracyName.ts";
 import { formatCount, formatLoss, formatPercent } from "../numbers.ts";
@@ -34,7 +34,7 @@ export interface ClassAccuracy {
 }
 
 /** Recall of a class; undefined for a class without images. */
-export function accuracyOf({ images, correct }: ClassAccuracy): number | undefined {
+export function recallOf({ images, correct }: ClassAccuracy): number | undefined {
   return images > 0 ? correct / images : undefined;
 }
 
@@ -126,18 +126,18 @@ function formatMistakes({ worstMistakes }: Evaluation): string {
   return `Worst mistakes\n\n${formatTable(columns, rows)}`;
 }
 
-/** Top-1 accuracy of each run of an ensemble, and of the ensemble. */
+/** Top-1 accuracy of each run of an ensemble, and of the ensemble; with label sets, exact match. */
 export function formatRuns(
   runs: readonly { readonly file: string; readonly network: string; readonly top1Accuracy: number }[],
-  together: number,
+  together: Pick<Evaluation, "confusion" | "multiLabel" | "top1Accuracy">,
 ): string {
   const columns: readonly Column[] = [
     { heading: "Run", align: "left", shrinks: true },
     { heading: "Network", align: "left", shrinks: true },
-    { heading: "Top-1", align: "right" },
+    { heading: labelSetFigures(together) ? "Exact match" : "Top-1", align: "right" },
   ];
   const rows = runs.map(({ file, network, top1Accuracy }) => [file, network, formatPercent(top1Accuracy)]);
-  return formatTable(columns, rows, { footer: [["together", "", formatPercent(together)]] });
+  return formatTable(columns, rows, { footer: [["together", "", formatPercent(accuracyOf(together))]] });
 }
 
 function formatFigures(report: Evaluation): string {

@@ -135,6 +135,8 @@ test("exact match of logits; images without labels; a softmax head is refused", 
   const sets = [[], [0, 2]];
   const scores = Float32Array.of(-1, -1, -1, 1, -1, 1, 1, 1, 1, 0, -1, 0.5);
   assert.equal(countExact(scores, [0, 1, 1, 1], 4, sets), 3);
+  assert.equal(countExact(scores, [0, 1, 1, 1], 4, sets, [0, -1, 0.75]), 0);
+  assert.equal(countExact(scores, [0, 1, 1, 1], 4, sets, [0, 2, 0.5]), 4);
   const counter = countEvaluation(["a", "b", "c"], { head, labelSets: sets });
   const [none] = counter.add(Float32Array.of(-9, -9, -9), [0], 1);
   assert.deepEqual([none?.labels, none?.predicted, none?.isCorrect], [[], [], true]);

@@ -146,23 +146,29 @@ function mean(values: readonly number[]): number | null {
 }
 
 /**
- * Number of rows whose labels are exactly those with a logit of 0 or more: a probability of 50 %. Shapes: scores [count, classes], labels [count], indices of
- * sets. Throws NonFiniteError for NaN.
+ * Number of rows whose labels are exactly those with the lowest score or more; by default with a logit of 0 or more, a probability of 50 %. Shapes: scores
+ * [count, classes], labels [count], indices of sets, lowest [classes]. Throws NonFiniteError for NaN.
  */
 export function countExact(
   scores: Scores,
   labels: ArrayLike<number>,
   count: number,
   labelSets: readonly LabelSet[],
+  lowest?: ArrayLike<number>,
 ): number {
   const classes = scores.length / count;
   if (scores.some(Number.isNaN)) throw new NonFiniteError("scores: expected numbers, got NaN");
   let exact = 0;
   for (let row = 0; row < count; row++) {
     const own = labelSets[labels[row] as number] as LabelSet;
-    let present = 0;
-    for (let c = 0; c < classes; c++) if ((scores[row * classes + c] as number) >= 0) present++;
-    if (present === own.length && own.every((c) => (scores[row * classes + c] as number) >= 0)) exact++;
+    const start = row * classes;
+    let [present, right] = [0, 0];
+    for (let c = 0; c < classes; c++) if ((scores[start + c] as number) >= (lowest?.[c] ?? 0)) present++;
+    for (let i = 0; i < own.length; i++) {
+      const c = own[i] as number;
+      if ((scores[start + c] as number) >= (lowest?.[c] ?? 0)) right++;
+    }
+    if (present === own.length && right === own.length) exact++;
   }
   return exact;
 }
