@@ -81,6 +81,8 @@ test("labels between separators: trained, stored, evaluated, predicted", async (
     assert.deepEqual(evaluation?.multiLabel?.threshold, model.thresholds);
     assert.deepEqual([evaluation?.images, evaluation?.multiLabel?.exactMatch], [16, 1]);
     assert.deepEqual(evaluation?.confusion, []);
+    const columns = { labels: at("columns.csv"), labelColumns: colourNames };
+    assert.equal((await classifier.evaluate(columns))?.multiLabel?.exactMatch, 1, "instead of the run's column");
     for (const i of [0, 3, 7]) {
       const classes = await classifier.predict(at(`photos/${nameOf(i)}.png`));
       const present = classes.filter(({ isPresent }) => isPresent).map(({ className }) => className);
