@@ -21,14 +21,14 @@ export function fileNameOf(text: string, fallback: string): string {
   return `${DEVICE.test(short) ? "_" : ""}${short}` || fallback;
 }
 
-/** Characters that Windows has in no name; a colon would write to a hidden stream of another file. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const NOT_ON_WINDOWS = /[<>:"|?*\\\u0000-\u001f]/;
+/** Characters that Windows has in no name, besides those below the space; a colon would write to a hidden stream of another file. */
+const NOT_ON_WINDOWS = /[<>:"|?*\\]/;
 
 /** Reason why Windows cannot store one component of a path under its name; undefined if it can. */
 function windowsProblem(part: string): string | undefined {
   if (DEVICE.test(part)) return `"${part}" is a device on Windows`;
-  if (NOT_ON_WINDOWS.test(part)) return `"${part}" has a character that Windows does not store`;
+  if (NOT_ON_WINDOWS.test(part) || [...part].some((character) => character < " "))
+    return `"${part}" has a character that Windows does not store`;
   return /[. ]$/.test(part) ? `"${part}" ends in a dot or space, which Windows drops` : undefined;
 }
 

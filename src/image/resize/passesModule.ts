@@ -135,7 +135,8 @@ function compile(): WebAssembly.Module | null {
 export function createPassKernels():
   | { readonly memory: WebAssembly.Memory; readonly kernels: PassKernels }
   | undefined {
-  compiled ??= compile();
+  // Not `??=`: a module that does not compile is not tried again.
+  if (compiled === undefined) compiled = compile();
   if (!compiled) return undefined;
   const memory = new WebAssembly.Memory({ initial: 1 });
   const { exports } = new WebAssembly.Instance(compiled, { host: { memory } });
