@@ -123,7 +123,7 @@ test("trained, reported, and used as one model; interrupted and resumed with the
   const call = { ...options(), run: at("parts"), observer, signal: stop.signal };
   const stopped = await trainFolds({ ...call, onFold });
   assert.deepEqual([stopped.end, stopped.folds.length], ["interrupt", 2]);
-  await assert.rejects(trainFolds({ ...options(), run: at("parts") }), /already contains a run; add --resume/);
+  await assert.rejects(trainFolds({ ...options(), run: at("parts") }), /parts already contains a run; add --resume/);
   await assert.rejects(
     trainFolds({ run: at("parts"), resume: true, learningRate: 1 }),
     /--learning-rate is 1, the run was started with 0.02/,

@@ -46,6 +46,10 @@ test("a rare label is spread over the parts, the same at every call, differently
   assert.deepEqual([countsOf(sets, parts, 0, 0), countsOf(sets, parts, 1, 0)], [3, 3]);
   assert.notEqual(parts[6], parts[7]);
   assert.deepEqual(stratify(sets, [0.5, 0.5], 0), parts);
+  for (let seed = 0; seed < 8; seed++) {
+    const two = stratify([[0], [1]], [0.5, 0.5], seed);
+    assert.notEqual(two[0], two[1], "on a tie of the label, the part with more room");
+  }
   const others = Array.from({ length: 8 }, (_, seed) => stratify(sets, [0.5, 0.5], seed).join(""));
   assert.ok(new Set(others).size > 1);
 });
@@ -66,6 +70,16 @@ test("groups stay together, and labels keep their fractions about", () => {
       assert.ok(Math.abs(countsOf(sets, parts, part, label) - all / 4) <= 7);
     }
   }
+  const unlabelled = Array.from({ length: 40 }, (_, i) => `${i}`);
+  const halves = stratifyGroups(
+    unlabelled.map(() => []),
+    unlabelled,
+    [0.5, 0.5],
+    0,
+  );
+  assert.equal(halves.filter((part) => part === 0).length, 20, "images without labels count, too");
+  const last = stratifyGroups([[0], [0], [0], [0]], ["a", "a", "a", "b"], [0.05, 0.95], 0);
+  assert.deepEqual([...last], [1, 1, 1, 0], "the last group fills the empty part");
   const few = stratifyGroups([[0], [0], [0], [0]], ["a", "a", "a", "b"], [0.5, 0.5], 0);
   assert.equal(new Set(few).size, 2, "no part is empty");
 });

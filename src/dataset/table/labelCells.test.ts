@@ -65,6 +65,13 @@ test("problems are named with row and column", async () => {
       ["contradictingRow", '1.jpg, as labels.csv, row 2, but with label "b", there labels "a", "b"'],
     ],
   );
+  const moved = await problemsOf("id,tags,patient\n1,a,p\n1,a,q\n2,a,p\n3,,p\n", flat, {
+    ...separated,
+    groupColumn: "patient",
+  });
+  assert.deepEqual(moved, [
+    ["contradictingRow", "labels.csv, row 3", '1.jpg, as labels.csv, row 2, but with group "q", there "p"'],
+  ]);
   const both = scan({ ...flat, "labels.csv": "id,a,b\n1,1,0\n" }, { ...all, labelSeparator: ";" });
   await assert.rejects(both, /--label-columns cannot be combined with --label-separator; remove one/);
   const one = scan({ ...flat, "labels.csv": "id,a,b\n1,1,0\n" }, { labelColumns: ["a"] });
