@@ -123,6 +123,7 @@ test("trained, reported, and used as one model; interrupted and resumed with the
   const call = { ...options(), run: at("parts"), observer, signal: stop.signal };
   const stopped = await trainFolds({ ...call, onFold });
   assert.deepEqual([stopped.end, stopped.folds.length], ["interrupt", 2]);
+  await assert.rejects(predictFiles(at("parts"), []).next(), /expected weights of 3 folds, got none of fold 3; resume/);
   await assert.rejects(trainFolds({ ...options(), run: at("parts") }), /parts already contains a run; add --resume/);
   await assert.rejects(
     trainFolds({ run: at("parts"), resume: true, learningRate: 1 }),

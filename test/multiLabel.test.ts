@@ -83,6 +83,14 @@ test("labels between separators: trained, stored, evaluated, predicted", async (
     assert.deepEqual(evaluation?.confusion, []);
     const columns = { labels: at("columns.csv"), labelColumns: colourNames };
     assert.equal((await classifier.evaluate(columns))?.multiLabel?.exactMatch, 1, "instead of the run's column");
+    const others = [...Array(images).keys()].filter((i) => !coloursOf(i).includes(0));
+    await writeFile(
+      at("others.csv"),
+      ["id,tags", ...others.map((i) => `${nameOf(i)},${labelsOf(i).join("|")}`)].join("\n"),
+    );
+    const fewer = { dataset: at("photos"), labels: at("others.csv"), labelColumn: "tags", labelSeparator: "|" };
+    const ofTwo = await classifier.evaluate(fewer);
+    assert.equal(ofTwo?.multiLabel?.exactMatch, 1, "labels are matched by name");
     for (const i of [0, 3, 7]) {
       const classes = await classifier.predict(at(`photos/${nameOf(i)}.png`));
       const present = classes.filter(({ isPresent }) => isPresent).map(({ className }) => className);
@@ -188,6 +196,8 @@ test("an ensemble averages probabilities and thresholds", async () => {
     }
   }
   assert.ok(alone.size > 2, "thresholds make a difference");
+  const mixed = evaluateEnsemble([at("run"), at("single")], { threads: 1, batchSize: 8 });
+  await assert.rejects(mixed, /expected the head of the first run, /);
 });
 
 test("commands: evaluate, predict, check, ONNX with probabilities", async () => {
