@@ -1,4 +1,5 @@
 /** Small chains of layers to test, and how to compile them. */
+import { alone } from "../src/engine/communicator.ts";
 import type { CompileRequest, Engine, Program, Tensor, TrainingProgram } from "../src/engine/engine.ts";
 import { conv2d } from "../src/layers/kinds.ts";
 import type { AnyLayer } from "../src/layers/layer.ts";
@@ -17,6 +18,8 @@ export interface Chain {
   readonly frozen?: readonly string[];
   /** Default softmax with cross-entropy. */
   readonly loss?: CompileRequest["loss"];
+  /** Processes that compute each batch together. Default one. */
+  readonly communicator?: CompileRequest["communicator"];
 }
 
 /** In which numbers, and by which algorithms, a chain is compiled. */
@@ -27,7 +30,7 @@ export async function compileTraining(
   settings: CompileSettings,
   chain: Chain,
 ): Promise<TrainingProgram> {
-  const { input, batchSize, inputGradient = true, frozen = [], loss } = chain;
+  const { input, batchSize, inputGradient = true, frozen = [], loss, communicator = alone } = chain;
   return engine.compileTraining({
     ...settings,
     ops: opsOf(chain),
@@ -36,6 +39,7 @@ export async function compileTraining(
     inputGradient,
     frozen,
     loss,
+    communicator,
   });
 }
 

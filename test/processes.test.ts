@@ -1,17 +1,15 @@
 /** Training in several processes: the numbers of one process, and what happens if a process stops. Linux, with Open MPI. */
 // Runs alone: its processes take all cores and exchange at every step, and it measures the time in which a job ends.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
 import { builtCommand, importTypeScript, type Outcome } from "./command.ts";
-import type { StepDifference } from "./mpi/gradientProcess.ts";
 import { mpirun, mpiTest, type RunningJob, startJob } from "./mpi/job.ts";
-import { gone, printed, ranksOf } from "./mpi/runs.ts";
-import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { gone, printed, ranksOf, trainFlags } from "./mpi/runs.ts";
+import { lastWeights, timelessLog, writeTinyRun } from "./tinyRuns.ts";
 
 const programs = fileURLToPath(new URL("mpi/", import.meta.url));
 const minutes = (n: number) => ({ timeout: n * 60_000 });
@@ -20,8 +18,7 @@ let alexnet = "";
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "alexnet-processes-"));
-  await writeTinyDataset(folder, { train: 203, test: 101 });
-  await writeFile(join(folder, "tiny.json"), JSON.stringify(tinyNetwork));
+  await writeTinyRun(folder, { train: 203, test: 101 });
   alexnet = await builtCommand();
 });
 after(() => rm(folder, { recursive: true, force: true }));
@@ -29,14 +26,13 @@ after(() => rm(folder, { recursive: true, force: true }));
 const program = (name: string) => [...importTypeScript, join(programs, name)];
 const job = (args: readonly string[], env: Readonly<Record<string, string>> = {}): RunningJob =>
   startJob("mpirun", args, { cwd: folder, env: { XDG_CACHE_HOME: folder, ...env } });
-const trainFlags = (run: string, ...more: readonly string[]) => [
-  ...["train", "--data-dir", folder, "--network", "tiny.json", "--precision", "f32", "--threads", "1"],
-  ...["--batch-size", "16", "--run", run, ...more],
-];
 const trainJob = (processes: number, run: string, ...more: readonly string[]) =>
-  job(mpirun(processes, [alexnet, ...trainFlags(run, ...more)]));
+  job(mpirun(processes, [alexnet, ...trainFlags(folder, run, ...more)]));
 const train = (run: string, ...more: readonly string[]) =>
-  startJob(process.execPath, [alexnet, ...trainFlags(run, ...more)], { cwd: folder, env: { XDG_CACHE_HOME: folder } });
+  startJob(process.execPath, [alexnet, ...trainFlags(folder, run, ...more)], {
+    cwd: folder,
+    env: { XDG_CACHE_HOME: folder },
+  });
 
 async function succeeds(running: RunningJob): Promise<Outcome> {
   const outcome = await running.outcome;
@@ -72,21 +68,10 @@ for (const processes of [2, 4]) {
     assert.match(stdout, /all exchanges are right/);
   });
 
-  /**
-   * The gradients are sums of the same products in another order. f32 sums of up to 7,200 terms (bias of conv2, 8 images of 30×30) differ by 1.5e-6;
-   * the loss is computed from the same scores.
-   */
   mpiTest(`gradients of ${processes} processes are those of one`, minutes(5), async () => {
-    const file = join(folder, `gradients-${processes}.json`);
-    await succeeds(job(mpirun(processes, [...program("gradientProcess.ts"), file])));
-    const found: readonly StepDifference[] = JSON.parse(readFileSync(file, "utf8"));
-    assert.ok(found.length > 40, `${found.length}`);
-    for (const { engine, chain, count, loss, tensors, isSame } of found) {
-      const where = `${engine}, ${chain}, ${count} images`;
-      assert.ok(isSame, `${where}: processes differ`);
-      assert.ok(loss <= 1e-7, `${where}: loss ${loss}`);
-      for (const [tensor, error] of Object.entries(tensors)) assert.ok(error <= 2e-6, `${where}: ${tensor} ${error}`);
-    }
+    const { stdout } = await succeeds(job(mpirun(processes, program("gradientProcess.ts"))));
+    const steps = Number(/^(\d+) steps are those of one process/m.exec(stdout)?.[1]);
+    assert.ok(steps > 40, stdout);
   });
 }
 
@@ -113,16 +98,8 @@ mpiTest("a run of two processes has the files of one, and any number resumes it"
 mpiTest("everything that changes the update gives the run of one process", minutes(3), async () => {
   const flags = [
     ...["--epochs", "2", "--optimizer", "adam", "--accumulate", "3", "--clip-norm", "1", "--average", "0.9"],
-    ...[
-      "--class-weights",
-      "balanced",
-      "--sampler",
-      "balanced",
-      "--label-smoothing",
-      "0.1",
-      "--augment",
-      "flip,shift,erase",
-    ],
+    ...["--class-weights", "balanced", "--sampler", "balanced", "--label-smoothing", "0.1"],
+    ...["--augment", "flip,shift,erase"],
   ];
   await succeeds(train("one-update", ...flags));
   await succeeds(trainJob(2, "two-updates", ...flags));
@@ -150,13 +127,13 @@ mpiTest("a killed process ends the job, and the run resumes to the bit", minutes
     const run = `killed-${victim}`;
     const running = trainJob(2, run, ...flags);
     await printed(running, "epoch 5:");
-    const ranks = [...ranksOf(running)];
-    assert.equal(ranks.length, 2);
+    const ranks = ranksOf(running);
+    assert.equal(ranks.size, 2);
     const killed = performance.now();
-    process.kill(new Map(ranks).get(victim) as number, "SIGKILL");
+    process.kill(ranks.get(victim) as number, "SIGKILL");
     assert.equal((await running.outcome).exit, 137);
     // The launcher ends as soon as it has sent its last signal.
-    const { seconds, left } = await gone(new Map(ranks), killed);
+    const { seconds, left } = await gone(ranks, killed);
     // 5 s on an idle machine.
     assert.ok(seconds < 10, `${seconds} s`);
     assert.deepEqual(left, []);
@@ -182,7 +159,7 @@ mpiTest("--max-restarts resumes after a killed process, to the bit", minutes(5),
 
 mpiTest("a stopped process ends the job with exit code 4 and its number", minutes(3), async () => {
   for (const victim of [0, 1]) {
-    const running = job(mpirun(2, [alexnet, ...trainFlags(`stopped-${victim}`, "--epochs", "100000")]), {
+    const running = job(mpirun(2, [alexnet, ...trainFlags(folder, `stopped-${victim}`, "--epochs", "100000")]), {
       ALEXNET_MPI_TIMEOUT: "3",
     });
     await printed(running, "epoch 2:");

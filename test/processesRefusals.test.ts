@@ -5,9 +5,13 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import sharp from "sharp";
+import { refuseProcesses } from "../src/trainer/refuseProcesses.ts";
+import { findRecipe } from "../src/training/recipe.ts";
 import { builtCommand, type Outcome, run } from "./command.ts";
 import { jobEnvironment, mpiTest, startJob } from "./mpi/job.ts";
-import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { writeTinyRun } from "./tinyRuns.ts";
+import { writeFiles } from "./writeFiles.ts";
 
 let folder = "";
 let alexnet = "";
@@ -16,8 +20,7 @@ let env: Readonly<Record<string, string>> = {};
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), "alexnet-refusals-"));
-  await writeTinyDataset(folder, { train: 40, test: 10 });
-  await writeFile(join(folder, "tiny.json"), JSON.stringify(tinyNetwork));
+  await writeTinyRun(folder, { train: 40, test: 10 });
   env = { ...jobEnvironment, XDG_CACHE_HOME: folder };
   alexnet = await builtCommand();
 });
@@ -54,6 +57,10 @@ mpiTest("settings that several processes cannot train with", { timeout: 120_000 
     await trainWith(["--processes", many, "--batch-size", many]),
     /expected at most \d+ processes on the \d+ core/,
   );
+  refuses(
+    await trainWith([...two, "--threads", many]),
+    /expected at most 0 processes of \d+ threads on the \d+ cores of this machine; use fewer processes or threads/,
+  );
 });
 
 test("without mpirun, one process trains", { timeout: 120_000 }, async () => {
@@ -66,20 +73,20 @@ test("without mpirun, one process trains", { timeout: 120_000 }, async () => {
   await rm(join(folder, "run"), { recursive: true });
 });
 
+/** Message of a job that is refused, with one process for each list of arguments. */
+async function messageOf(...parts: readonly (readonly string[])[]): Promise<string> {
+  const programs = parts.flatMap((more, i) => [
+    ...(i === 0 ? [] : [":"]),
+    ...["-n", "1", process.execPath, alexnet, ...flags(...more)],
+  ]);
+  const args = ["--oversubscribe", "--bind-to", "none", ...programs];
+  const { exit, stderr } = await startJob("mpirun", args, { cwd: folder, env }).outcome;
+  assert.equal(exit, 2, stderr);
+  assert.ok(!readdirSync(folder).includes("run"));
+  return stderr;
+}
+
 mpiTest("a job that was started by hand: --processes, and processes that differ", { timeout: 240_000 }, async () => {
-  const job = (...parts: readonly (readonly string[])[]) => {
-    const programs = parts.flatMap((more, i) => [
-      ...(i === 0 ? [] : [":"]),
-      ...["-n", "1", process.execPath, alexnet, ...flags(...more)],
-    ]);
-    return startJob("mpirun", ["--oversubscribe", "--bind-to", "none", ...programs], { cwd: folder, env }).outcome;
-  };
-  const messageOf = async (...parts: readonly (readonly string[])[]) => {
-    const { exit, stderr } = await job(...parts);
-    assert.equal(exit, 2, stderr);
-    assert.ok(!readdirSync(folder).includes("run"));
-    return stderr;
-  };
   assert.match(
     await messageOf(["--processes", "2"], ["--processes", "2"]),
     /--processes: this process belongs to a job/,
@@ -96,4 +103,26 @@ mpiTest("a job that was started by hand: --processes, and processes that differ"
     assert.match(text, said);
     assert.equal(text.match(/alexnet: /g)?.length, 1, text);
   }
+});
+
+mpiTest("settings that are known once the data set is loaded", { timeout: 120_000 }, async () => {
+  const pixels = { raw: { width: 28, height: 28, channels: 1 } } as const;
+  const image = await sharp(Buffer.alloc(28 * 28, 90), pixels)
+    .png()
+    .toBuffer();
+  const names = [...Array(8).keys()].map((i) => `${i}.png`);
+  await writeFiles(
+    join(folder, "photos"),
+    names.map((name) => [name, image]),
+  );
+  const rows = names.map((name, i) => `${name},${i % 2 === 0 ? "a" : "a|b"},${i < 4 ? "train" : "test"}`);
+  await writeFile(join(folder, "labels.csv"), `id,tags,split\n${rows.join("\n")}\n`);
+  const labels = ["photos", "--labels", "labels.csv", "--label-column", "tags", "--label-separator", "|"];
+  const text = await messageOf(labels, labels);
+  assert.match(text, /several labels an image: not supported with several processes; use one process/);
+  assert.equal(text.match(/alexnet: /g)?.length, 1, text);
+  assert.throws(
+    () => refuseProcesses(2, { recipe: findRecipe("fashion"), engine: "onednn", keptViews: 1 }),
+    /^UsageError: cached features of frozen layers: not supported with several processes; add --kept-views 0/,
+  );
 });

@@ -63,7 +63,7 @@ export const packageUsers: Readonly<Record<string, readonly string[]>> = {
   "@resvg/resvg-js": ["src/report/figures/png.ts", "src/report/figures/fonts.ts"],
   "dejavu-fonts-ttf": [], // files for src/report/figures/fonts.ts, nothing to import
   "@fontsource/unifont": [], // likewise
-  koffi: ["src/engine/onednn/native/koffi.ts", "src/communication/mpi/library.ts"], // loaded at the first native call
+  koffi: ["src/koffi.ts"], // loaded at the first native call
 };
 
 const forbidden: readonly { readonly pattern: RegExp; readonly remedy: string }[] = [

@@ -74,6 +74,12 @@ export async function writeTinyDataset(folder: string, images: { train: number; 
   }
 }
 
+/** Writes a data set, and a network in tiny.json, for commands. */
+export async function writeTinyRun(folder: string, images: { train: number; test: number }): Promise<void> {
+  await writeTinyDataset(folder, images);
+  await writeFile(join(folder, "tiny.json"), JSON.stringify(tinyNetwork));
+}
+
 /** The newest weights of a run with everything that is said about them, to the bit; there is no time in it. */
 export function lastWeights(run: string): Promise<Buffer> {
   return readFile(join(run, "last.safetensors"));

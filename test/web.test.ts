@@ -1,70 +1,26 @@
 /** The browser app in Chromium, used as people use it: classify, explain, train, resume after a reload, download; from a host and from the disk. */
 /// <reference lib="dom" />
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join, normalize } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
 import { gzipSync } from "node:zlib";
-import type { Browser, Page } from "playwright-core";
-import { writeWebFile, writeWebFolder } from "../src/exchange/writeWeb.ts";
-import { encodePng } from "../src/image/files/decode.ts";
+import { writeWebFile } from "../src/exchange/writeWeb.ts";
 import { openClassifier } from "../src/model/classifier.ts";
-import { type Look, launchChromium, openPage, seriousFindings, skippedWithoutChromium } from "./browser.ts";
-import { serve } from "./localServer.ts";
-import { noise } from "./packPictures.ts";
-import { writeColour } from "./servedNetworks.ts";
+import { seriousFindings, skippedWithoutChromium } from "./browser.ts";
+import { addTwoClasses, chooser, type HostedApp, hostApp, probabilitiesOf, wide } from "./hostedApp.ts";
 
-const isolation = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
-const wide: Look = { width: 1280, colorScheme: "light" };
-const chooser = 'input[accept="image/*"]';
-
+let app: HostedApp;
 let folder: string;
-let browser: Browser;
-let host: Awaited<ReturnType<typeof serve>>;
 let image: string;
-
-async function open(look: Look = wide, url = `${host.url}/`) {
-  const opened = await openPage(browser, url, look, url.startsWith(host.url) ? host.url : url);
-  // The workers are copies of the page's script.
-  const problems = () => opened.complaints.filter((complaint) => !complaint.startsWith("request: blob:"));
-  return { page: opened.page, problems };
-}
-
-function probabilitiesOf(page: Page): Promise<readonly string[]> {
-  return page.locator(".classes tbody tr").allInnerTexts();
-}
-
-/** The rows that the page is to show for an image. */
-async function rowsOf(weights: string): Promise<readonly string[]> {
-  const classifier = await openClassifier(weights);
-  const classes = await classifier.predict(image);
-  await classifier.close();
-  return classes.slice(0, 5).map(({ className, probability }) => `${className}\t${(100 * probability).toFixed(1)} %\t`);
-}
 
 describe("the browser app", { skip: skippedWithoutChromium() }, () => {
   before(async () => {
-    folder = await mkdtemp(join(tmpdir(), "alexnet-web-"));
-    image = join(folder, "noise.png");
-    await writeFile(image, await encodePng(noise(1, 30, 20, 3)));
-    await writeFile(join(folder, "text.png"), "<b>no image</b>");
-    await writeColour(join(folder, "colour.safetensors"));
-    await writeWebFolder([join(folder, "colour.safetensors")], join(folder, "site"));
-    host = await serve(async (request, response) => {
-      const path = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://host").pathname));
-      const file = await readFile(join(folder, "site", path === "/" ? "index.html" : path)).catch(() => undefined);
-      const type = path === "/" ? "text/html" : "application/octet-stream";
-      response.writeHead(file ? 200 : 404, { ...isolation, "Content-Type": type }).end(file);
-    });
-    browser = await launchChromium();
+    app = await hostApp();
+    ({ folder, image } = app);
   });
-  after(async () => {
-    await browser?.close();
-    host?.close();
-    await rm(folder, { recursive: true });
-  });
+  after(() => app?.close());
 
   it("has less than 250 kB of script", async () => {
     const page = await readFile(join(folder, "site/index.html"));
@@ -72,12 +28,12 @@ describe("the browser app", { skip: skippedWithoutChromium() }, () => {
   });
 
   it("classifies without a network, as Node.js does, and explains the prediction", async () => {
-    const { page, problems } = await open();
+    const { page, problems } = await app.open();
     await page.locator(".status", { hasText: "parameters" }).waitFor();
     await page.context().setOffline(true);
     await page.setInputFiles(chooser, image);
     await page.locator(".classes tbody tr").nth(4).waitFor();
-    assert.deepEqual(await probabilitiesOf(page), await rowsOf(join(folder, "colour.safetensors")));
+    assert.deepEqual(await probabilitiesOf(page), await app.rowsOf(join(folder, "colour.safetensors")));
     const classifier = await openClassifier(join(folder, "colour.safetensors"));
     const [best] = await classifier.predict(image);
     await classifier.close();
@@ -103,7 +59,7 @@ describe("the browser app", { skip: skippedWithoutChromium() }, () => {
   });
 
   it("explains a network, and says where a change does not fit", async () => {
-    const { page, problems } = await open(wide, `${host.url}/#explain`);
+    const { page, problems } = await app.open(wide, `${app.url}/#explain`);
     await page.getByText("(227 − 11 + 2×0) ÷ 4 + 1 = 55").waitFor();
     await page.getByText("11 × 11 × 3 × 96 + 96 = 34,944").waitFor();
     await page.getByRole("button", { name: "224" }).click();
@@ -125,7 +81,7 @@ describe("the browser app", { skip: skippedWithoutChromium() }, () => {
   });
 
   it("trains by keyboard, resumes after a reload, and downloads what Node.js predicts alike", async () => {
-    const { page, problems } = await open(wide, `${host.url}/#train`);
+    const { page, problems } = await app.open(wide, `${app.url}/#train`);
     const press = async (name: string) => {
       const button = page.getByRole("button", { name, exact: true });
       await button.waitFor();
@@ -156,7 +112,7 @@ describe("the browser app", { skip: skippedWithoutChromium() }, () => {
     await page.locator(".status", { hasText: "alexnet.safetensors: 2 classes" }).waitFor();
     await page.setInputFiles(chooser, image);
     await page.locator(".classes tbody tr").nth(1).waitFor();
-    assert.deepEqual(await probabilitiesOf(page), await rowsOf(file));
+    assert.deepEqual(await probabilitiesOf(page), await app.rowsOf(file));
     assert.deepEqual(problems(), []);
     await page.context().close();
   });
@@ -164,10 +120,10 @@ describe("the browser app", { skip: skippedWithoutChromium() }, () => {
   it("predicts from a single file on the disk", async () => {
     const file = join(folder, "one.html");
     await writeWebFile(join(folder, "colour.safetensors"), file);
-    const { page, problems } = await open(wide, pathToFileURL(file).href);
+    const { page, problems } = await app.open(wide, pathToFileURL(file).href);
     await page.setInputFiles(chooser, image);
     await page.locator(".classes tbody tr").nth(4).waitFor();
-    const [first] = await rowsOf(join(folder, "colour.safetensors"));
+    const [first] = await app.rowsOf(join(folder, "colour.safetensors"));
     assert.equal((await probabilitiesOf(page))[0]?.split("\t")[0], first?.split("\t")[0]);
     await page.getByText("not cross-origin isolated").waitFor();
     assert.deepEqual(problems(), []);
@@ -180,7 +136,7 @@ describe("the browser app", { skip: skippedWithoutChromium() }, () => {
     [2560, "dark", ["en"]],
   ] as const) {
     it(`has no serious finding at ${width} pixels, ${colorScheme}: ${languages.join(", ")}`, async () => {
-      const { page, problems } = await open({ width, colorScheme });
+      const { page, problems } = await app.open({ width, colorScheme });
       for (const language of languages) {
         assert.equal(await page.evaluate(() => document.documentElement.lang), language);
         for (const view of ["try", "explain", "train"]) {
@@ -196,24 +152,3 @@ describe("the browser app", { skip: skippedWithoutChromium() }, () => {
     });
   }
 });
-
-/** Adds a class of light and one of dark images, with names that look like markup. */
-async function addTwoClasses(page: Page): Promise<void> {
-  for (const [name, level] of [
-    ["<b>light</b>", 230],
-    ["</script>dark", 20],
-  ] as const) {
-    await page.getByLabel("Name of a new class").fill(name);
-    await page.keyboard.press("Enter");
-    const files = await Promise.all(
-      Array.from({ length: 8 }, async (_, i) => {
-        const data = new Uint8Array(3 * 32 * 32).fill(level + i);
-        const buffer = await encodePng({ width: 32, height: 32, channels: 3, data });
-        return { name: `${i}.png`, mimeType: "image/png", buffer: Buffer.from(buffer) };
-      }),
-    );
-    const card = page.locator(".card").filter({ has: page.getByRole("heading", { name, exact: true }) });
-    await card.locator('input[type="file"]').setInputFiles(files);
-    await card.getByText("8 images").waitFor();
-  }
-}

@@ -1,13 +1,13 @@
 /** Jobs of several processes, one of which is killed at a random moment. Requires Open MPI and Linux. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fillUniform, randomStream } from "../../src/random.ts";
 import { builtCommand } from "../../test/command.ts";
 import { mpirun, startJob } from "../../test/mpi/job.ts";
-import { gone, printed, ranksOf } from "../../test/mpi/runs.ts";
-import { lastWeights, tinyNetwork, writeTinyDataset } from "../../test/tinyRuns.ts";
+import { gone, printed, ranksOf, trainFlags } from "../../test/mpi/runs.ts";
+import { lastWeights, writeTinyRun } from "../../test/tinyRuns.ts";
 import type { Figure, SoakOptions } from "./scenarios.ts";
 
 const EPOCHS = 30;
@@ -18,8 +18,7 @@ const MOMENT = 300;
 export async function killedJobs({ scale }: Pick<SoakOptions, "scale">): Promise<readonly Figure[]> {
   const folder = await mkdtemp(join(tmpdir(), "alexnet-jobs-"));
   try {
-    await writeTinyDataset(folder, { train: 203, test: 101 });
-    await writeFile(join(folder, "tiny.json"), JSON.stringify(tinyNetwork));
+    await writeTinyRun(folder, { train: 203, test: 101 });
     const rounds = Math.max(Math.round(30 * scale), 2);
     return [...(await killJobs(folder, 2, rounds)), ...(await killJobs(folder, 4, rounds))];
   } finally {
@@ -30,8 +29,7 @@ export async function killedJobs({ scale }: Pick<SoakOptions, "scale">): Promise
 async function killJobs(folder: string, processes: number, rounds: number): Promise<readonly Figure[]> {
   const command = await builtCommand();
   const job = (run: string, ...more: readonly string[]) => {
-    const flags = ["train", "--data-dir", folder, "--network", "tiny.json", "--precision", "f32", "--threads", "1"];
-    const args = [command, ...flags, "--batch-size", "16", "--epochs", String(EPOCHS), "--run", run, ...more];
+    const args = [command, ...trainFlags(folder, run, "--epochs", String(EPOCHS), ...more)];
     return startJob("mpirun", mpirun(processes, args), { cwd: folder, env: { XDG_CACHE_HOME: folder } });
   };
   const expected = `whole-${processes}`;

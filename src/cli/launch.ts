@@ -1,10 +1,12 @@
 /** Starts a command in several processes of this machine, by Open MPI's launcher. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { SILENT_EXIT } from "../communication/mpi/control.ts";
 import { installMpi } from "../communication/mpi/library.ts";
 import { processorShare } from "../engine/onednn/threads.ts";
 import { UsageError } from "../errors.ts";
 import { printError } from "./output.ts";
+import { JOB_SIGNAL, onStopSignals, STOPPED_IN_JOB, STOPPING } from "./signals.ts";
 
 /** The environment variable that tells a process the number of processes that `launch` has started. */
 export const LAUNCHED_VARIABLE = "ALEXNET_PROCESSES";
@@ -46,9 +48,10 @@ function launchArguments({ processes, threads }: LaunchOptions): readonly string
   const { threads: cores } = processorShare();
   const each = threads ?? Math.floor(cores / processes);
   if (each < 1 || processes * each > cores) {
-    const wanted = threads === undefined ? "" : ` of ${threads} threads`;
+    const [wanted, remedy] =
+      threads === undefined ? ["", "fewer"] : [` of ${threads} threads`, "fewer processes or threads"];
     throw new UsageError(
-      `--processes ${processes}: expected at most ${Math.floor(cores / (threads ?? 1))} processes${wanted} on the ${cores} cores of this machine; use fewer`,
+      `--processes ${processes}: expected at most ${Math.floor(cores / (threads ?? 1))} processes${wanted} on the ${cores} cores of this machine; use ${remedy}`,
     );
   }
   refuseRoot();
@@ -70,14 +73,10 @@ function refuseRoot(): void {
   );
 }
 
-const stopSignals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
-/** Exit code of a process that saved at SIGUSR2, the only signal that the launcher passes on. */
-const STOPPED = 128 + 12;
-
-/** Exit code of a job with a silent process. */
-const SILENT = 4;
 /** Exit codes above this one are those of signals. */
 const SIGNALLED = 128;
+/** Exit code if the launcher itself is killed. */
+const KILLED = SIGNALLED + 9;
 
 /**
  * Runs a command of this program in several processes. Returns the exit code. The first Ctrl-C, SIGTERM or SIGHUP lets them save and stop; a second
@@ -87,7 +86,7 @@ export async function launch(argv: readonly string[], options: LaunchOptions): P
   const { maxRestarts, resuming } = options;
   for (let restarts = 1; ; restarts++) {
     const { code, isStopped } = await runJob(restarts === 1 ? argv : resuming, options);
-    const isLost = code === SILENT || (code > SIGNALLED && code !== STOPPED);
+    const isLost = code === SILENT_EXIT || (code > SIGNALLED && code !== STOPPED_IN_JOB);
     if (!isLost || isStopped || restarts > maxRestarts) return code;
     printError(`A process ended with code ${code}. Restart ${restarts} of ${maxRestarts} from the last checkpoint.`);
   }
@@ -102,23 +101,19 @@ async function runJob(argv: readonly string[], options: LaunchOptions) {
     stdio: ["ignore", "inherit", "inherit"],
     env: { ...process.env, [LAUNCHED_VARIABLE]: String(options.processes) },
   });
-  let code = 0;
-  const handlers = (Object.keys(stopSignals) as (keyof typeof stopSignals)[]).map((name) => {
-    const handler = () => {
-      if (code === 0) {
-        printError("\nStopping. Press Ctrl-C again to stop at once.");
-        child.kill("SIGUSR2");
-        code = 128 + stopSignals[name];
-      } else if (name !== "SIGHUP") child.kill("SIGTERM");
-    };
-    process.on(name, handler);
-    return { name, handler };
-  });
+  const stop = onStopSignals(
+    () => {
+      printError(STOPPING);
+      child.kill(JOB_SIGNAL);
+    },
+    { onSecond: () => child.kill("SIGTERM") },
+  );
   try {
-    const [exit, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
-    const ended = exit ?? (signal === null ? 1 : 128 + 9);
-    return { code: code !== 0 && ended === STOPPED ? code : ended, isStopped: code !== 0 };
+    const [exit] = (await once(child, "close")) as [number | null];
+    const isStopped = stop.signal.aborted;
+    const code = isStopped && exit === STOPPED_IN_JOB ? stop.exitCode() : (exit ?? KILLED);
+    return { code, isStopped };
   } finally {
-    for (const { name, handler } of handlers) process.off(name, handler);
+    stop.end();
   }
 }

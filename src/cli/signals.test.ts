@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { onStopSignals } from "./signals.ts";
+import { JOB_SIGNAL, onStopSignals, STOPPED_IN_JOB } from "./signals.ts";
 
 test("the first signal of every kind aborts, with 128 plus its number; Ctrl-Break of Windows too", () => {
   for (const [name, exitCode] of [
@@ -19,4 +19,17 @@ test("the first signal of every kind aborts, with 128 plus its number; Ctrl-Brea
     stop.end();
     assert.equal(process.listenerCount(name), 0);
   }
+});
+
+test("further signals stop work on request; a second signal calls onSecond with its exit code", () => {
+  const seconds: number[] = [];
+  const stop = onStopSignals(() => {}, { also: [JOB_SIGNAL], onSecond: (exitCode) => seconds.push(exitCode) });
+  process.emit(JOB_SIGNAL, JOB_SIGNAL);
+  assert.deepEqual([stop.signal.aborted, stop.exitCode()], [true, STOPPED_IN_JOB]);
+  process.emit("SIGHUP", "SIGHUP");
+  process.emit("SIGTERM", "SIGTERM");
+  assert.deepEqual([stop.exitCode(), seconds], [STOPPED_IN_JOB, [143]]);
+  stop.end();
+  onStopSignals(() => {}).end();
+  assert.equal(process.listenerCount(JOB_SIGNAL), 0);
 });

@@ -26,25 +26,43 @@ export async function stoppable(onFirst: () => void, work: (signal: AbortSignal)
   }
 }
 
-const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15, SIGBREAK: 21, SIGUSR2: 12 } as const;
-/** SIGUSR2 stops work only in a process of an MPI job: it is the signal that launchers pass on. Elsewhere it ends the process, as in shells. */
-const usualNames: readonly Name[] = ["SIGHUP", "SIGINT", "SIGTERM", "SIGBREAK"];
-type Name = keyof typeof numbers;
+/** The signal that launchers of MPI pass on to every process of a job in time to save. */
+export const JOB_SIGNAL = "SIGUSR2";
 
-/** Starts listening; `onFirst` is called at the first signal, before the abort. `isInJob` in a process of an MPI job. */
-export function onStopSignals(onFirst: () => void, isInJob = false): StopSignals {
+const numbers = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15, SIGBREAK: 21, SIGUSR2: 12 } as const;
+type Name = keyof typeof numbers;
+const usualNames: readonly Name[] = ["SIGHUP", "SIGINT", "SIGTERM", "SIGBREAK"];
+const exitCodeOf = (name: Name): number => 128 + numbers[name];
+
+/** Message at the first signal of work that saves before it stops. */
+export const STOPPING = "\nStopping. Press Ctrl-C again to stop at once.";
+
+/** Exit code of a job that stopped because one of its processes received `JOB_SIGNAL`. */
+export const STOPPED_IN_JOB = exitCodeOf(JOB_SIGNAL);
+
+/** Further signals, and the reaction to a second one. */
+export interface StopOptions {
+  /** Signals besides the usual ones. Default: none, so that `JOB_SIGNAL` ends a process outside of jobs, as in shells. */
+  readonly also?: readonly Name[];
+  /** Called at a second signal with its exit code. Default: exits the process. */
+  readonly onSecond?: (exitCode: number) => void;
+}
+
+/** Starts listening; `onFirst` is called at the first signal, before the abort. */
+export function onStopSignals(
+  onFirst: () => void,
+  { also = [], onSecond = (exitCode) => process.exit(exitCode) }: StopOptions = {},
+): StopSignals {
   const controller = new AbortController();
   let code = 0;
-  const names = isInJob ? [...usualNames, "SIGUSR2" as const] : usualNames;
-  const handlers = names.map((name) => {
+  const handlers = [...usualNames, ...also].map((name) => {
     const handler = () => {
-      const exitCode = 128 + numbers[name];
       if (!controller.signal.aborted) {
-        code = exitCode;
+        code = exitCodeOf(name);
         onFirst();
         controller.abort();
         // A closed terminal sends SIGHUP more than once, also after another signal: saving continues.
-      } else if (name !== "SIGHUP") process.exit(exitCode);
+      } else if (name !== "SIGHUP") onSecond(exitCodeOf(name));
     };
     return { name, handler };
   });

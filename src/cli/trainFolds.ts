@@ -4,7 +4,7 @@ import type { RunLocation } from "../settings/resolve.ts";
 import type { RunSettings } from "../settings/settings.ts";
 import { trainFolds } from "../trainer/trainFolds.ts";
 import { outliveOutput, print, printError, printJson } from "./output.ts";
-import { onStopSignals } from "./signals.ts";
+import { onStopSignals, STOPPING } from "./signals.ts";
 import { showing, trainProgress } from "./trainProgress.ts";
 
 /** Options of the command besides settings. */
@@ -25,7 +25,7 @@ export async function runFolds(
   const lines = trainProgress(() => current);
   const stop = onStopSignals(() => {
     lines.clear();
-    printError("\nStopping. Press Ctrl-C again to stop at once.");
+    printError(STOPPING);
   });
   outliveOutput();
   try {

@@ -6,8 +6,8 @@ import { startMpi } from "./mpi/mpiCommunicator.ts";
 /** Variables by which launchers tell a process that it is one of several: Open MPI, MPICH's Hydra, and PMIx. */
 const jobVariables = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK"] as const;
 
-/** The environment variable with the seconds after which a process that is not heard has stopped. */
-export const TIMEOUT_VARIABLE = "ALEXNET_MPI_TIMEOUT";
+/** The environment variable with the seconds of silence after which a process counts as stopped. */
+const TIMEOUT_VARIABLE = "ALEXNET_MPI_TIMEOUT";
 const DEFAULT_TIMEOUT = 120;
 
 /** True if a launcher of MPI started this process. */

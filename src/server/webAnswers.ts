@@ -1,5 +1,6 @@
 /** Answers with the browser app: its page, its sample, and the weights of served networks. */
 import { readFile } from "node:fs/promises";
+import { extname } from "node:path";
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
 import { DataError } from "../errors.ts";
 import { type AppSample, builtNames, readWebApp, type WebApp } from "../exchange/webApp.ts";
@@ -8,7 +9,7 @@ import type { EngineSource } from "./engineFacts.ts";
 import type { Answer } from "./exchange.ts";
 import { RequestError } from "./requestError.ts";
 
-/** Answers about the app. All reject with RequestError. */
+/** Answers about the app. All reject with RequestError for what they do not have. */
 export interface WebAnswers {
   page(): Promise<Answer>;
   sample(): Promise<Answer>;
@@ -59,11 +60,11 @@ export function createWebAnswers({ sources, shareWeights }: WebOptions): WebAnsw
     async weights(name) {
       if (!shareWeights) throw new RequestError(403, "weights: not shared; start the server with --share-weights");
       const { path } = sources.get(name) as EngineSource;
-      try {
-        return { headers: binary, body: await readFile(await resolveModelFile(path)) };
-      } catch {
+      const file = await resolveModelFile(path).catch(() => undefined);
+      if (file === undefined || extname(file) !== ".safetensors") {
         throw new RequestError(404, `${name}: no weights file of this program; import it with alexnet import`);
       }
+      return { headers: binary, body: await readFile(file) };
     },
   };
 }

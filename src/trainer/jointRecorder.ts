@@ -2,16 +2,7 @@
 import type { Communicator } from "../engine/communicator.ts";
 import type { TrainingListener } from "../training/train.ts";
 import type { SharedStop } from "./processes.ts";
-import type { Recorder, RunStorage } from "./recorder.ts";
-
-/** Storage of the processes that write nothing. */
-export const noStorage: RunStorage = {
-  saveEverySeconds: Number.POSITIVE_INFINITY,
-  bestWeights: "best.safetensors",
-  async append() {},
-  async save() {},
-  async draw() {},
-};
+import type { Recorder } from "./recorder.ts";
 
 /** A recorder whose decisions are those of process 0. The recorder of a single process stays as it is. */
 export function joinRecorder(communicator: Communicator, stop: SharedStop, recorder: Recorder): Recorder {

@@ -1,7 +1,6 @@
 /** Report of a finished run, with the weights that `evaluate` and `predict` use. */
 import { basename } from "node:path";
 import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
-
 import { loadModel, readWeights } from "../checkpoint/model.ts";
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
 import type { Program } from "../engine/engine.ts";

@@ -8,7 +8,6 @@ import { CheckpointError } from "../errors.ts";
 import { writeCurves } from "../runs/runReport.ts";
 import type { RunConfig } from "../settings/runConfig.ts";
 import { bestOf, type Evaluated } from "../training/monitor.ts";
-import { noStorage } from "./jointRecorder.ts";
 import { metricsOf, type RecordedRun, type Recorder, type RunStorage, recordRun } from "./recorder.ts";
 
 /** A run to record, and its directory. */
@@ -23,33 +22,34 @@ export interface RecorderOptions extends Pick<RecordedRun, "start" | "log" | "ob
 
 const SAVE_EVERY_SECONDS = 180;
 
+/** Storage of the processes that write nothing. */
+const noStorage: RunStorage = {
+  saveEverySeconds: Number.POSITIVE_INFINITY,
+  bestWeights: "best.safetensors",
+  async append() {},
+  async save() {},
+  async draw() {},
+};
+
 /** Creates the recorder of a run whose directory this process has locked. */
 export async function createRecorder(options: RecorderOptions): Promise<Recorder> {
-  const { config, start, log, observer, signal, deadline } = options;
-  const { recipe, dataset } = config;
-  const { trainImages, testImages } = dataset;
-  const [storage, best] = [storageOf(options), await storedBest(options)];
-  return recordRun({ recipe, trainImages, testImages, storage, start, log, best, observer, signal, deadline });
+  return recorderOn(storageOf(options), options, await storedBest(options));
 }
 
 /** Creates the recorder of a process that writes nothing. */
 export async function createSilentRecorder(options: RecorderOptions): Promise<Recorder> {
-  const { config, start, log, observer, signal, deadline } = options;
+  const { config, log } = options;
+  return recorderOn(noStorage, options, bestOf(config.recipe.monitor, evaluationsOf(log)));
+}
+
+function recorderOn(
+  storage: RunStorage,
+  { config, start, log, observer, signal, deadline }: RecorderOptions,
+  best: Evaluated | undefined,
+): Recorder {
   const { recipe, dataset } = config;
   const { trainImages, testImages } = dataset;
-  const best = bestOf(recipe.monitor, evaluationsOf(log));
-  return recordRun({
-    recipe,
-    trainImages,
-    testImages,
-    storage: noStorage,
-    start,
-    log,
-    best,
-    observer,
-    signal,
-    deadline,
-  });
+  return recordRun({ recipe, trainImages, testImages, storage, start, log, best, observer, signal, deadline });
 }
 
 function storageOf({ directory, config, weights, optimizer, average: bestWeights }: RecorderOptions): RunStorage {

@@ -117,8 +117,8 @@ async function resumeRun(
 type StoredProcesses = Pick<RunConfig, "processes" | "parallel" | "mpi">;
 
 /** Records of a run of several processes. */
-function describeProcesses({ size, library }: Communicator): StoredProcesses {
-  return library && size > 1 ? { processes: size, parallel: "data", mpi: { ...library } } : {};
+function describeProcesses({ size, library: mpi }: Communicator): StoredProcesses {
+  return mpi && size > 1 ? { processes: size, parallel: "data", mpi } : {};
 }
 
 /** Facts that determine the order of sums. */

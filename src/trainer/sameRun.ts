@@ -2,24 +2,20 @@
 import type { Communicator } from "../engine/communicator.ts";
 import { describeMachine } from "../engine/select/machine.ts";
 import { UsageError } from "../errors.ts";
-import type { RunConfig } from "../settings/runConfig.ts";
 import type { PreparedRun } from "./runSetup.ts";
-
-/** Records of one process, which may differ: time, place and hardware. */
-type OwnKey = "machine" | "started" | "command" | "processes" | "parallel" | "mpi" | "engine";
 
 /** Values by their path in config.json, as text. */
 type Facts = Readonly<Record<string, string>>;
 
 function leaves(path: string, value: unknown): readonly (readonly [string, string])[] {
   if (value === undefined) return [];
-  const isBranch = typeof value === "object" && value !== null && !isNumbers(value);
+  const isBranch = typeof value === "object" && value !== null && !isPlainList(value);
   if (!isBranch) return [[path, JSON.stringify(value)]];
   return Object.entries(value).flatMap(([key, member]) => leaves(path === "" ? key : `${path}.${key}`, member));
 }
 
 /** True for lists such as class names or a mean image, which are compared as a whole. */
-function isNumbers(value: object): boolean {
+function isPlainList(value: object): boolean {
   return Array.isArray(value) && value.every((member) => typeof member !== "object");
 }
 
@@ -27,16 +23,8 @@ function isNumbers(value: object): boolean {
 const threadCount = /, \d+ threads?$/;
 
 function factsOf({ config, engine, dataset }: PreparedRun, memory: number): Facts {
-  const {
-    machine: _m,
-    started: _s,
-    command: _c,
-    processes: _p,
-    parallel: _l,
-    mpi: _i,
-    engine: _e,
-    ...shared
-  } = config satisfies RunConfig & { readonly [K in OwnKey]?: unknown };
+  // Time, place and hardware of one process may differ.
+  const { machine: _m, started: _s, command: _c, processes: _p, parallel: _l, mpi: _i, engine: _e, ...shared } = config;
   const { source: _source, ...ofDataset } = shared.dataset;
   return Object.fromEntries([
     ["alexnet", describeMachine().alexnet],

@@ -234,7 +234,8 @@ async function beginIteration(
   const { targets, countCorrect } = objective.prepare(batch, first);
   const draws = { seed: recipe.seed, first };
   const { loss, logits } = await program.forwardBackward(batch.images, targets, batch.count, draws);
-  return { loss, correct: countCorrect(logits) };
+  // Outputs that are NaN cannot be counted: `readLosses` ends training by the loss.
+  return { loss, correct: Number.isFinite(loss) ? countCorrect(logits) : 0 };
 }
 
 /** Reads the results of all started iterations, in order. Throws DivergenceError for the first loss that is NaN or infinite. */

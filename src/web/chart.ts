@@ -1,6 +1,6 @@
 /** Line charts of a run in training, as SVG. */
 import { svg } from "./dom.ts";
-import { number } from "./language.ts";
+import { number, percent } from "./language.ts";
 
 /** A line of a chart. */
 export interface Line {
@@ -27,39 +27,46 @@ const MOST_POINTS = 400;
 
 /** Draws a chart; its title and last values are its text for screen readers. */
 export function drawLines({ title, lines, top, isPercent = false }: ChartOptions): SVGSVGElement {
-  const all = lines.flatMap(({ points }) => points).filter(([, y]) => Number.isFinite(y));
+  const drawn = lines.map((line) => ({ ...line, points: thinned(finite(line.points)) }));
+  const all = drawn.flatMap(({ points }) => points);
   const last = Math.max(1, ...all.map(([x]) => x));
   const greatest = top ?? niceAbove(Math.max(1e-6, ...all.map(([, y]) => y)));
   const x = (value: number) => plot.left + (value / last) * (size.width - plot.left - plot.right);
   const y = (value: number) =>
     size.height - plot.bottom - (Math.min(value, greatest) / greatest) * (size.height - plot.top - plot.bottom);
-  const label = (value: number) => (isPercent ? `${number(100 * value)}%` : number(value, greatest < 2 ? 1 : 0));
+  const label = (value: number, digits: number) => (isPercent ? percent(value, 0) : number(value, digits));
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((part) => part * greatest);
-  const said = lines.map(({ name, points }) => `${name}: ${points.length > 0 ? label(points.at(-1)?.[1] ?? 0) : "–"}`);
+  const digits = decimalsOf(greatest / 4);
+  const said = lines.map(
+    ({ name, points }) => `${name}: ${points.length > 0 ? label(points.at(-1)?.[1] ?? 0, 3) : "–"}`,
+  );
   return svg(
     "svg",
     { viewBox: `0 0 ${size.width} ${size.height}`, role: "img", "aria-label": `${title}; ${said.join(", ")}` },
     ...ticks.flatMap((value) => [
       svg("line", { class: "grid", x1: plot.left, x2: size.width - plot.right, y1: y(value), y2: y(value) }),
-      svg("text", { x: plot.left - 6, y: y(value) + 4, "text-anchor": "end" }, label(value)),
+      svg("text", { x: plot.left - 6, y: y(value) + 4, "text-anchor": "end" }, label(value, digits)),
     ]),
     svg("text", { x: size.width - plot.right, y: size.height - 6, "text-anchor": "end" }, number(last)),
     svg("text", { x: plot.left, y: size.height - 6 }, "0"),
-    ...lines.flatMap((line) => drawLine(line, x, y)),
+    ...drawn.flatMap((line) => drawLine(line, x, y)),
   );
 }
 
 type Scale = (value: number) => number;
 
 function drawLine({ style, points, marked }: Line, x: Scale, y: Scale): readonly SVGElement[] {
-  const shown = thinned(points.filter(([, value]) => Number.isFinite(value)));
-  if (shown.length === 0) return [];
-  const path = shown.map(([px, py], i) => `${i === 0 ? "M" : "L"}${x(px).toFixed(1)} ${y(py).toFixed(1)}`).join("");
+  if (points.length === 0) return [];
+  const path = points.map(([px, py], i) => `${i === 0 ? "M" : "L"}${x(px).toFixed(1)} ${y(py).toFixed(1)}`).join("");
   const line = svg("path", { class: `line ${style}`, d: path });
   const dots = marked
-    ? shown.map(([px, py]) => svg("circle", { class: `dot ${style}`, cx: x(px), cy: y(py), r: 4 }))
+    ? points.map(([px, py]) => svg("circle", { class: `dot ${style}`, cx: x(px), cy: y(py), r: 4 }))
     : [];
   return [line, ...dots];
+}
+
+function finite(points: Line["points"]): Line["points"] {
+  return points.filter(([, value]) => Number.isFinite(value));
 }
 
 /** At most `MOST_POINTS` points: the means of runs of points. */
@@ -71,6 +78,14 @@ function thinned(points: Line["points"]): Line["points"] {
     const mean = own.reduce((sum, [, value]) => sum + value, 0) / own.length;
     return [own.at(-1)?.[0] ?? 0, mean] as const;
   });
+}
+
+/** Number of decimals of a value, at most 6. */
+function decimalsOf(value: number): number {
+  const digits = [0, 1, 2, 3, 4, 5].find(
+    (each) => Math.abs(value * 10 ** each - Math.round(value * 10 ** each)) < 1e-6,
+  );
+  return digits ?? 6;
 }
 
 /** 1, 2, 4, 5 or 8 times a power of ten, at or above a value. */

@@ -19,7 +19,8 @@ type Found = Pick<TakenFile, "file" | "folder">;
 
 async function filesOf(entry: FileSystemEntry, folder: string | undefined): Promise<readonly Found[]> {
   if (isFile(entry)) {
-    const file = await new Promise<File>((resolve, reject) => entry.file(resolve, reject));
+    // A file that cannot be read is taken as an empty one, which is then named as no image.
+    const file = await new Promise<File>((resolve) => entry.file(resolve, () => resolve(new File([], entry.name))));
     return file.name.startsWith(".") ? [] : [{ file, folder }];
   }
   const reader = (entry as FileSystemDirectoryEntry).createReader();

@@ -3,8 +3,11 @@ import type { RawImage } from "../image/rawImage.ts";
 import { h } from "./dom.ts";
 import { t } from "./language.ts";
 
-/** Most pixels of an image to classify: its levels take four bytes each. */
+/** Maximum number of pixels of an image to classify. */
 const MAX_PIXELS = 50e6;
+
+/** Sides of a canvas that every browser can read back: Safari on iOS allows 4096² pixels, and a larger canvas is transparent black without an error. */
+const CANVAS_SIDE = 4096;
 
 /** Longest side of an image that is kept for training. */
 export const KEPT_SIDE = 256;
@@ -45,26 +48,38 @@ function pixelsOf(
 ): RawImage {
   const scale = Math.min(1, side / Math.max(width, height));
   const size = { width: Math.max(1, Math.round(scale * width)), height: Math.max(1, Math.round(scale * height)) };
-  const canvas = h("canvas", size);
-  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const part = { width: Math.min(CANVAS_SIDE, size.width), height: Math.min(CANVAS_SIDE, size.height) };
+  const context = h("canvas", part).getContext("2d", { willReadFrequently: true });
   if (!context) throw new Error(t("failed", { problem: "canvas" }));
   context.fillStyle = "#fff";
-  context.fillRect(0, 0, size.width, size.height);
   context.imageSmoothingQuality = "high";
-  context.drawImage(source, 0, 0, size.width, size.height);
-  const levels = context.getImageData(0, 0, size.width, size.height).data;
-  return { ...size, channels: 3, data: opaque(levels) };
+  const image = { ...size, data: new Uint8Array(3 * size.width * size.height) };
+  for (let top = 0; top < size.height; top += part.height) {
+    for (let left = 0; left < size.width; left += part.width) {
+      context.fillRect(0, 0, part.width, part.height);
+      context.drawImage(source, -left, -top, size.width, size.height);
+      copyLevels(context.getImageData(0, 0, part.width, part.height), image, { left, top });
+    }
+  }
+  return { ...image, channels: 3 };
 }
 
-/** The levels of red, green and blue. */
-function opaque(levels: Uint8ClampedArray): Uint8Array {
-  const data = new Uint8Array((levels.length / 4) * 3);
-  for (let from = 0, to = 0; from < levels.length; from += 4) {
-    data[to++] = levels[from] as number;
-    data[to++] = levels[from + 1] as number;
-    data[to++] = levels[from + 2] as number;
+/** Copies red, green and blue of a part of an image to its place. */
+function copyLevels(
+  part: ImageData,
+  { width, height, data }: { readonly width: number; readonly height: number; readonly data: Uint8Array },
+  { left, top }: { readonly left: number; readonly top: number },
+): void {
+  const columns = Math.min(part.width, width - left);
+  for (let y = 0; y < Math.min(part.height, height - top); y++) {
+    let to = 3 * ((top + y) * width + left);
+    const end = 4 * (y * part.width + columns);
+    for (let from = 4 * y * part.width; from < end; from += 4) {
+      data[to++] = part.data[from] as number;
+      data[to++] = part.data[from + 1] as number;
+      data[to++] = part.data[from + 2] as number;
+    }
   }
-  return data;
 }
 
 /** A camera in use. */

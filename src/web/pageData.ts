@@ -7,10 +7,13 @@ export function readPageData(): PageData {
   return { models: [], ...(JSON.parse(text) as Partial<PageData>) };
 }
 
-/** Fetches a file beside the page. Throws Error with its name and the reason. */
+/** Fetches a file of the page's host. Throws Error with the server's message, or with its name and the status. */
 export async function fetchBytes(address: string): Promise<Uint8Array> {
   const response = await fetch(address);
-  if (!response.ok) throw new Error(`${address}: ${response.status}`);
+  if (!response.ok) {
+    const { error } = (await response.json().catch(() => ({}))) as { readonly error?: string };
+    throw new Error(error ?? `${address}: ${response.status}`);
+  }
   return new Uint8Array(await response.arrayBuffer());
 }
 

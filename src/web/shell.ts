@@ -12,11 +12,8 @@ export type ViewName = (typeof viewNames)[number];
 
 const titles = { try: "tryView", explain: "explainView", train: "trainView" } as const;
 
-/** Shows the views in the page; `isServed` says that a server predicts. Returns a function that shows one of them. */
-export function showPage(
-  views: Readonly<Record<ViewName, View>>,
-  isServed: boolean,
-): (name: ViewName, isRendered?: boolean) => void {
+/** Shows the views in the page; `isServed` is true if a server predicts. Returns a function that shows one of them. */
+export function showPage(views: Readonly<Record<ViewName, View>>, isServed: boolean): (name: ViewName) => void {
   const header = h("header");
   const main = h("main", { id: "main", tabindex: -1 });
   const footer = h("footer");

@@ -165,10 +165,7 @@ export const texts = {
     "Drop a folder with one folder per class, or drop images on the card of a class.",
     "请拖入每类一个子文件夹的文件夹，或把图像拖到某个类别的卡片上。",
   ],
-  skipped: [
-    "{count} files were skipped, since this browser cannot decode them; the first is {name}.",
-    "跳过了 {count} 个浏览器无法解码的文件，第一个是 {name}。",
-  ],
+  skipped: ["{count} files were skipped. The first: {problem}", "跳过了 {count} 个文件。第一个：{problem}"],
   settings: ["Settings", "设置"],
   epochs: ["Epochs", "轮数"],
   batchSize: ["Batch size", "批大小"],

@@ -1,7 +1,8 @@
 /** Jobs of several processes that tests start. */
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
+import { findLauncher } from "../../src/cli/launch.ts";
 import type { Outcome } from "../command.ts";
 
 /** Environment of jobs: tests run as root in containers, and several files share the cores. */
@@ -13,9 +14,9 @@ export const jobEnvironment = {
   ALEXNET_MPI_TIMEOUT: "60",
 };
 
-const isHere = spawnSync("mpirun", ["--version"]).error === undefined;
+const isHere = findLauncher()?.name === "Open MPI";
 
-/** A test that needs `mpirun`: without it, it is skipped, or fails where CI is set. */
+/** A test that needs the `mpirun` of Open MPI: without it, it is skipped, or fails where CI is set. */
 export function mpiTest(name: string, options: { readonly timeout: number }, body: () => Promise<void>): void {
   const skip = !isHere && !process.env["CI"] ? "requires Open MPI; install it with: npm run setup -- --mpi" : false;
   test(name, { ...options, skip }, body);

@@ -3,6 +3,14 @@ import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import type { RunningJob } from "./job.ts";
 
+/** Arguments of `alexnet`, started in the folder of a tiny run, to train it. Flags of `more` override the others. */
+export function trainFlags(folder: string, run: string, ...more: readonly string[]): readonly string[] {
+  return [
+    ...["train", "--data-dir", folder, "--network", "tiny.json", "--precision", "f32", "--threads", "1"],
+    ...["--batch-size", "16", "--run", run, ...more],
+  ];
+}
+
 /** Waits until the job has printed a text. Throws Error if it ends before. */
 export async function printed(job: RunningJob, text: string): Promise<void> {
   let isOver = false;

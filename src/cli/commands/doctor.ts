@@ -1,5 +1,4 @@
 /** `alexnet doctor`. */
-import type { FoundMpi } from "../../communication/mpi/library.ts";
 import type { Engine } from "../../engine/engine.ts";
 import type { FoundLibrary } from "../../engine/onednn/native/find.ts";
 import type { ProcessorShare } from "../../engine/onednn/threads.ts";
@@ -68,10 +67,10 @@ async function tryMpi(): Promise<Diagnosis["mpi"]> {
   const { findMpi } = await import("../../communication/mpi/library.ts");
   const { findLauncher } = await import("../launch.ts");
   try {
-    const found: FoundMpi = findMpi(process.env);
+    const { path, implementation, version } = findMpi(process.env);
     const launcher = findLauncher();
     return {
-      library: `${found.implementation.name} ${found.version} at ${found.path}`,
+      library: `${implementation.name} ${version} at ${path}`,
       launcher: launcher ? `mpirun of ${launcher.name} ${launcher.version}`.trimEnd() : null,
     };
   } catch (error) {
@@ -81,7 +80,8 @@ async function tryMpi(): Promise<Diagnosis["mpi"]> {
 
 function formatMpi(mpi: Diagnosis["mpi"]): string {
   if ("problem" in mpi) return `only needed for --processes. ${mpi.problem}`;
-  return `${mpi.library}, ${mpi.launcher ?? "without mpirun on the PATH"}`;
+  const { library, launcher } = mpi;
+  return `${library}, ${launcher ?? "without mpirun on the PATH"}`;
 }
 
 function formatDiagnosis({ machine, threads, libraries, onednn, mpi, datasets: found }: Diagnosis): string {

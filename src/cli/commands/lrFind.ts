@@ -3,7 +3,7 @@ import type { RateFinderOptions } from "../../tuning/learningRateFinder.ts";
 import { jsonOption, positiveInteger, positiveNumber } from "../options.ts";
 import { print, printError, printJson, requireEnding, unicodeOutput, writeFigure } from "../output.ts";
 import { imageProgress, progressLine } from "../progress.ts";
-import { stoppable } from "../signals.ts";
+import { STOPPING, stoppable } from "../signals.ts";
 import type { CommandSpec } from "../spec.ts";
 import { datasetArgument, settingOptions } from "../trainingOptions.ts";
 
@@ -50,7 +50,7 @@ async function findRate(dataset: string | undefined, { output, json, ...flags }:
   const clear = () => {
     for (const line of [sweeping, packing, downloading, keeping]) line.clear();
   };
-  const stopping = () => printError("\nStopping. Press Ctrl-C again to stop at once.");
+  const stopping = () => printError(STOPPING);
   const work = async (signal: AbortSignal) => {
     const finding = await findLearningRate({
       ...flags,

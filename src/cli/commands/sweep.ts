@@ -4,7 +4,7 @@ import { fileNameOf } from "../../fileName.ts";
 import type { SweepResult } from "../../tuning/sweep.ts";
 import { jsonOption, positiveNumber } from "../options.ts";
 import { outliveOutput, print, printError, printJson } from "../output.ts";
-import { onStopSignals } from "../signals.ts";
+import { onStopSignals, STOPPING } from "../signals.ts";
 import type { CommandSpec } from "../spec.ts";
 
 export const sweep: CommandSpec = {
@@ -59,7 +59,7 @@ async function sweepFile(file: string, { run, maxMinutes, json }: SweepFlags): P
   const lines = trainProgress();
   const stop = onStopSignals(() => {
     lines.clear();
-    printError("\nStopping. Press Ctrl-C again to stop at once.");
+    printError(STOPPING);
   });
   outliveOutput();
   try {

@@ -1,18 +1,9 @@
 /** `alexnet train`. */
-import { formatBytes } from "../../bytes.ts";
-import type { Communicator } from "../../engine/communicator.ts";
-import { PeerError } from "../../errors.ts";
-import { formatDuration, formatEpoch, formatPercent, formatRate } from "../../report/numbers.ts";
-import type { ListenAddress } from "../../server/address.ts";
 import type { RunLocation, RunPlan } from "../../settings/resolve.ts";
 import type { RunSettings } from "../../settings/settings.ts";
-import type { TrainCall, TrainResult } from "../../trainer/trainClassifier.ts";
-import type { TrainObserver } from "../../trainer/trainObserver.ts";
+import type { TrainCall } from "../../trainer/trainClassifier.ts";
 import { inSection, jsonOption, liveAddressOptions, positiveInteger, positiveNumber } from "../options.ts";
-import { outliveOutput, print, printError, printJson } from "../output.ts";
-import { onStopSignals } from "../signals.ts";
 import type { CommandSpec, Invocation, OptionSpec } from "../spec.ts";
-import type { EventObserver } from "../tensorboard.ts";
 import { datasetArgument, settingOptions, trainSection } from "../trainingOptions.ts";
 
 const processOptions: readonly OptionSpec[] = inSection(trainSection("Compute"), [
@@ -86,8 +77,10 @@ Ctrl-C saves and stops; press it again to stop immediately.`,
   run: trainNetwork,
 };
 
-interface TrainFlags extends Omit<RunSettings, "dataset">, RunLocation, Pick<TrainCall, "maxMinutes"> {
-  readonly config?: string;
+/** Settings of a run as flags give them. */
+type GivenSettings = RunSettings & RunLocation & { readonly config?: string };
+
+interface TrainFlags extends Omit<GivenSettings, "dataset">, Pick<TrainCall, "maxMinutes"> {
   readonly live?: boolean;
   readonly livePort: number;
   readonly liveHost: string;
@@ -97,141 +90,65 @@ interface TrainFlags extends Omit<RunSettings, "dataset">, RunLocation, Pick<Tra
   readonly maxRestarts?: number;
 }
 
-/** Flags of a process that trains. */
-type JoinedFlags = Omit<TrainFlags, "processes" | "maxRestarts">;
-
 async function trainNetwork(
   dataset: string | undefined,
-  { processes, maxRestarts = 0, ...flags }: TrainFlags,
+  {
+    processes,
+    maxRestarts = 0,
+    json = false,
+    live = false,
+    livePort: port,
+    liveHost: host,
+    tensorboard,
+    maxMinutes,
+    ...settings
+  }: TrainFlags,
   invocation: Invocation,
 ): Promise<void> {
-  if (flags.resume && flags.run === undefined) {
+  const given: GivenSettings = { ...settings, ...(dataset === undefined ? {} : { dataset }) };
+  if (given.resume && given.run === undefined) {
     invocation.fail("--resume requires --run DIR, the run to resume");
   }
-  const { isInJob, joinJob } = await import("../../communication/join.ts");
-  const given = { ...planFlags(flags), ...(dataset === undefined ? {} : { dataset }) };
+  const { isInJob } = await import("../../communication/join.ts");
+  const command = commandLine(invocation);
   if (await isCrossValidation(given)) {
     const unsupported = {
-      "--live": flags.live,
-      "--tensorboard": flags.tensorboard,
+      "--live": live,
+      "--tensorboard": tensorboard,
       "--processes": isInJob(process.env) || (processes ?? 1) > 1,
     };
     for (const [flag, value] of Object.entries(unsupported)) {
       if (value) invocation.fail(`${flag} is for one run; add --fold N to train one fold`);
     }
     const { runFolds } = await import("../trainFolds.ts");
-    const { json, maxMinutes } = flags;
-    return runFolds(given, { json, maxMinutes, command: commandLine(invocation) });
+    return runFolds(given, { json, maxMinutes, command });
   }
-  const { inProcess, requireLaunched } = await import("../processes.ts");
+  const { requireLaunched, runInJob } = await import("../processes.ts");
   if (isInJob(process.env)) requireLaunched(processes);
   else if (processes !== undefined && processes > 1) {
-    return launchProcesses(dataset, flags, { processes, maxRestarts }, invocation);
+    return launchProcesses(given, { processes, maxRestarts }, invocation);
   }
-  const communicator = await joinJob(process.env);
-  try {
-    await trainJoined(dataset, flags, invocation, communicator);
-    // Without this farewell, the launcher would end the other processes.
-    await communicator.close();
-  } catch (error) {
-    communicator.abandon();
-    if (!(error instanceof PeerError)) throw inProcess(communicator, error);
-    process.exitCode = error.exitCode;
-  }
+  const { trainOneRun } = await import("../trainOneRun.ts");
+  const options = { json, live: live ? { host, port } : undefined, tensorboard, maxMinutes, command };
+  await runInJob((communicator) => trainOneRun((tell) => planOf(given, tell), options, communicator));
 }
 
 /** Starts the processes, after the checks that one process can make. */
 async function launchProcesses(
-  dataset: string | undefined,
-  flags: JoinedFlags,
+  given: GivenSettings,
   { processes, maxRestarts }: { readonly processes: number; readonly maxRestarts: number },
   { argv }: Invocation,
 ): Promise<void> {
   const { refuseProcesses } = await import("../../trainer/refuseProcesses.ts");
   const { launch } = await import("../launch.ts");
-  const { recipe, engine, directory } = await planOf(
-    { ...planFlags(flags), ...(dataset === undefined ? {} : { dataset }) },
-    () => {},
-  );
+  const { recipe, engine, directory } = await planOf(given, () => {});
   refuseProcesses(processes, { recipe, engine });
   const resuming = [
     ...argv,
-    ...(flags.run === undefined ? ["--run", directory] : []),
-    ...(flags.resume ? [] : ["--resume"]),
+    ...(given.run === undefined ? ["--run", directory] : []),
+    ...(given.resume ? [] : ["--resume"]),
   ];
-  process.exitCode = await launch(argv, { processes, threads: flags.threads, maxRestarts, resuming });
-}
-
-/** The flags that settings follow from. */
-function planFlags({
-  json: _json,
-  live: _live,
-  livePort: _port,
-  liveHost: _host,
-  tensorboard: _tensorboard,
-  maxMinutes: _minutes,
-  ...flags
-}: JoinedFlags) {
-  return flags;
-}
-
-async function trainJoined(
-  dataset: string | undefined,
-  flags: JoinedFlags,
-  invocation: Invocation,
-  communicator: Communicator,
-): Promise<void> {
-  const { json, live, livePort: port, liveHost: host, tensorboard, maxMinutes } = flags;
-  const { showing, trainProgress } = await import("../trainProgress.ts");
-  const { trainRun } = await import("../../trainer/trainClassifier.ts");
-  const { planTogether, STOPPED_BY_PEER } = await import("../processes.ts");
-  const isFirst = communicator.rank === 0;
-  const tell = isFirst ? printError : () => {};
-  const plan = await planTogether(communicator, () =>
-    planOf({ ...planFlags(flags), ...(dataset === undefined ? {} : { dataset }) }, tell),
-  );
-  const lines = trainProgress();
-  const events = tensorboard === undefined || !isFirst ? undefined : await eventsIn(tensorboard);
-  const page = live && isFirst ? await showLive(plan.directory, { host, port }) : undefined;
-  const stop = onStopSignals(() => {
-    lines.clear();
-    if (communicator.size === 1) printError("\nStopping. Press Ctrl-C again to stop at once.");
-  }, communicator.size > 1);
-  outliveOutput();
-  try {
-    const call: TrainCall = {
-      ...(maxMinutes === undefined ? {} : { maxMinutes }),
-      signal: stop.signal,
-      observer: events ? observedTwice(showing(lines), events) : showing(lines),
-      command: commandLine(invocation),
-    };
-    const result = await trainRun(plan, call, communicator);
-    lines.clear();
-    if (isFirst && json) printJson(result);
-    else if (isFirst && result.end !== "interrupt") await printResult(result);
-    const { bytes, waitedSeconds } = communicator.traffic();
-    if (communicator.size > 1) {
-      tell(
-        `Exchanged ${formatBytes(bytes)} with the other processes, and waited ${formatDuration(waitedSeconds)} for them`,
-      );
-    }
-    if (result.end === "interrupt") {
-      tell(`Saved. Resume with: alexnet train --run ${result.run} --resume`);
-      // Another process may have received the signal.
-      process.exitCode = stop.exitCode() || STOPPED_BY_PEER;
-    }
-  } catch (error) {
-    const isOwn = error === stop.signal.reason || error instanceof PeerError;
-    if (!stop.signal.aborted || !isOwn) throw error;
-    // Before training: only downloads and packed images are kept.
-    lines.clear();
-    tell("Stopped before training. The same command reuses what is downloaded and packed.");
-    process.exitCode = stop.exitCode();
-  } finally {
-    lines.clear();
-    await page?.end();
-    stop.end();
-  }
+  process.exitCode = await launch(argv, { processes, threads: given.threads, maxRestarts, resuming });
 }
 
 function commandLine({ argv }: Invocation): string {
@@ -249,7 +166,7 @@ async function isCrossValidation({ folds, fold, run, resume }: RunSettings & Run
 
 /** Resolves the flags, with the file of --config if given. */
 async function planOf(
-  { config, run, resume, ...flags }: RunSettings & RunLocation & Pick<TrainFlags, "config">,
+  { config, run, resume, ...flags }: GivenSettings,
   tell: (message: string) => void,
 ): Promise<RunPlan> {
   const { resolve } = await import("../../settings/resolve.ts");
@@ -261,54 +178,7 @@ async function planOf(
   return resolve({ ...settings, ...location }, { repeats });
 }
 
-async function eventsIn(folder: string): Promise<EventObserver> {
-  const { tensorboardObserver } = await import("../tensorboard.ts");
-  return tensorboardObserver(folder);
-}
-
-/** Combines the display of the run with the event files. */
-function observedTwice(shown: TrainObserver, events: EventObserver): TrainObserver {
-  return {
-    ...shown,
-    ...events,
-    onStart(run) {
-      shown.onStart?.(run);
-      events.onStart(run);
-    },
-  };
-}
-
-/** Serves the run's page from another process. */
-async function showLive(run: string, address: ListenAddress) {
-  const { startLive } = await import("../liveChild.ts");
-  const { url, end } = await startLive(run, address);
-  printError(`live at ${url}`);
-  return { end };
-}
-
 /** The argument, quoted for a shell if necessary. */
 function quoted(argument: string): string {
   return /^[\w./=:,+-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
-}
-
-/** Prints the figures of the last epoch, the best ones if they are of another epoch, and what to do next. */
-async function printResult({ run, end, last, best, device }: TrainResult): Promise<void> {
-  const { epochFigures } = await import("../trainProgress.ts");
-  if (end === "already finished")
-    printError(`${run}: already finished; for more epochs: alexnet train --run ${run} --resume --epochs N`);
-  if (last) {
-    const { iteration, seconds } = last;
-    print(epochFigures(last));
-    print(`${formatRate(last.examplesPerSecond, "images")} on ${device}`);
-    if (best?.testAccuracy !== undefined && best.iteration !== last.iteration) {
-      const epoch = formatEpoch(best.epoch);
-      printError(
-        `best test ${best.testMeanAveragePrecision === undefined ? "accuracy" : "exact match"} ${formatPercent(best.testAccuracy)} after epoch ${epoch}: best.safetensors, which the report, evaluate and predict use`,
-      );
-    }
-    printError(`${iteration} iteration${iteration === 1 ? "" : "s"} in ${formatDuration(seconds)}`);
-  }
-  if (end === "time") printError(`Stopped at the time limit. Resume with: alexnet train --run ${run} --resume`);
-  print(`report ${run}/report.html`);
-  if (end !== "time") printError(`Next: alexnet evaluate ${run}; alexnet predict ${run} IMAGE`);
 }

@@ -1,6 +1,9 @@
 /** Memory shared by the main thread, which asks for exchanges, and the thread that calls MPI. */
 
-/** Largest number of bytes of one exchange. */
+/** Exit code of a job that ends because a process is silent or hangs. */
+export const SILENT_EXIT = 4;
+
+/** Largest number of bytes of one exchange that sums or shares: longer arrays are cut. */
 export const PIECE_BYTES = 4 * 2 ** 20;
 
 /** Kinds of exchanges. */

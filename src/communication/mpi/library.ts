@@ -1,11 +1,10 @@
 /** MPI by foreign function calls: the search for the library, and the functions that are used. */
-import { createRequire } from "node:module";
-import type Koffi from "koffi";
 import { messageOf, NativeError } from "../../errors.ts";
+import { type ForeignFunctions, loadKoffiFor } from "../../koffi.ts";
 import { type Handle, type Implementation, implementations } from "./implementations.ts";
 
 /** The environment variable with the path of the library. */
-export const LIBRARY_VARIABLE = "ALEXNET_MPI";
+const LIBRARY_VARIABLE = "ALEXNET_MPI";
 
 /** The remedy of messages about a missing MPI. */
 export const installMpi =
@@ -26,10 +25,10 @@ export interface FoundMpi {
   readonly version: string;
 }
 
-type NativeLibrary = ReturnType<(typeof Koffi)["load"]>;
+type NativeLibrary = ReturnType<ForeignFunctions["load"]>;
 
-function loadKoffi(): typeof Koffi {
-  return createRequire(import.meta.url)("koffi") as typeof Koffi;
+function loadKoffi(): ForeignFunctions {
+  return loadKoffiFor("MPI", "train in one process");
 }
 
 /** Names for the dynamic linker. A launcher's own library comes first: processes of another one would not find each other. */
@@ -42,21 +41,20 @@ function candidates(env: NodeJS.ProcessEnv): readonly string[] {
   return isHydra ? [...mpich, ...openMpi] : [...openMpi, ...mpich];
 }
 
-/** Finds the library without starting MPI. Throws NativeError if there is none, or its implementation is unknown. */
+/** Finds the library without starting MPI. Throws NativeError if there is none, its implementation is unknown, or koffi has no binary. */
 export function findMpi(env: NodeJS.ProcessEnv): FoundMpi {
-  const failures: string[] = [];
+  const koffi = loadKoffi();
   for (const path of candidates(env)) {
     let library: NativeLibrary;
     try {
-      library = loadKoffi().load(path);
-    } catch (error) {
-      failures.push(messageOf(error));
-      continue;
+      library = koffi.load(path);
+    } catch (cause) {
+      if (path !== env[LIBRARY_VARIABLE]) continue;
+      const remedy = "set it to a libmpi, or unset it";
+      throw new NativeError(`MPI: ${LIBRARY_VARIABLE}: ${messageOf(cause)}; ${remedy}`, { cause });
     }
     return identify(path, library);
   }
-  const chosen = env[LIBRARY_VARIABLE];
-  if (chosen) throw new NativeError(`MPI: ${LIBRARY_VARIABLE}: ${failures[0]}; set it to a libmpi, or unset it`);
   throw new NativeError(`MPI: no library found; ${installMpi}, or set ${LIBRARY_VARIABLE} to the path of one`);
 }
 
@@ -160,7 +158,7 @@ export function startLibrary({ path, implementation }: FoundMpi): Mpi {
 }
 
 /** Memory outside of JavaScript's heap, which does not move; it lives as long as the result. */
-export function fixedMemory(koffi: typeof Koffi, bytes: number) {
+function fixedMemory(koffi: ForeignFunctions, bytes: number) {
   const memory = new SharedArrayBuffer(bytes + 8);
   const start: bigint = koffi.address(new Uint8Array(memory));
   const offset = Number((8n - (start % 8n)) % 8n);

@@ -5,14 +5,14 @@
 import { writeSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { messageOf } from "../../errors.ts";
-import { type Control, type Exchange, kinds, openControl, states } from "./control.ts";
+import { type Control, type Exchange, kinds, openControl, SILENT_EXIT, states } from "./control.ts";
 import { type FoundMpi, findMpi, type Mpi, type Slot, startLibrary } from "./library.ts";
 import { startWatch, type Watch } from "./watch.ts";
 
 /** Start data of the thread. */
 export interface ThreadData {
   readonly control: SharedArrayBuffer;
-  /** Seconds after which a process that is not heard has stopped. */
+  /** Seconds of silence after which a process counts as stopped. */
   readonly timeout: number;
 }
 
@@ -20,9 +20,6 @@ export interface ThreadData {
 export type Started =
   | { readonly rank: number; readonly size: number; readonly name: string; readonly version: string }
   | { readonly problem: string };
-
-/** Exit code of a job that a silent process ends. */
-export const SILENT_EXIT = 4;
 
 /** Exchanges in progress at once: enough that one is being transferred while others begin and end. */
 const IN_PROGRESS = 8;

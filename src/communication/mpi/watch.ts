@@ -1,13 +1,12 @@
 /** Messages around a ring of processes, by which each knows the state of all others, and finds one that has stopped. */
-import type { Control } from "./control.ts";
-import { states } from "./control.ts";
+import { type Control, states } from "./control.ts";
 import { addressOf, type Mpi } from "./library.ts";
 
 /** Milliseconds between two messages to the next process. */
 const BEAT_MS = 250;
-/** Further milliseconds that processes wait which did not find it first: the first one's message is the most precise. */
+/** Extra milliseconds before a process reports another one than its neighbour, whose own message is the most precise. */
 const SECOND_MS = 1500;
-/** Milliseconds between two looks for the last messages. */
+/** Milliseconds between polls for the last messages. */
 const SHORT_NAP = 0.2;
 /** Words of a process in a message. */
 const [BEAT, ISSUED, STATE, ITERATION] = [0, 1, 2, 3];
@@ -34,7 +33,8 @@ export function startWatch(mpi: Mpi, control: Control, timeout: number): Watch {
   const bytes = outgoing.words.byteLength;
   const began = performance.now();
   const heard = new Array<number>(size).fill(began);
-  const progress = { completed: control.completed(), since: began };
+  let lastCompleted = control.completed();
+  let lastProgress = began;
   let isSending = false;
   /** True once the last message of the previous process has arrived. */
   let isOver = false;
@@ -71,7 +71,7 @@ export function startWatch(mpi: Mpi, control: Control, timeout: number): Watch {
     lastBeat = now;
     send(control.state());
   }
-  /** The nearest earlier process of the ring that a rule finds: news of those before it come through it. */
+  /** The nearest earlier process of the ring that satisfies a condition: messages of those before it pass through it. */
   function nearest(isFound: (other: number) => boolean): number | undefined {
     for (let step = 1; step < size; step++) {
       const other = (rank + size - step) % size;
@@ -95,11 +95,12 @@ export function startWatch(mpi: Mpi, control: Control, timeout: number): Watch {
   }
   function findHung(now: number): string | undefined {
     const completed = control.completed();
-    if (completed !== progress.completed || control.state() !== states.blocked) {
-      Object.assign(progress, { completed, since: now });
+    if (completed !== lastCompleted || control.state() !== states.blocked) {
+      lastCompleted = completed;
+      lastProgress = now;
       return undefined;
     }
-    const waited = now - progress.since;
+    const waited = now - lastProgress;
     if (waited <= timeout) return undefined;
     const isBehind = (other: number) =>
       known[other * FIELDS + STATE] !== states.blocked &&

@@ -44,34 +44,25 @@ export class ReferenceProgram implements Program {
 
   /** Output of each image of the batch; this process's image r is computed in row r, or in the only row. `draw` takes the row in the batch. */
   run(images: Float32Array, count: number, draw: (r: number) => Draw): Float32Array {
-    const outputSize = sizeOf(this.outputShape);
-    const { communicator = alone } = this.#request;
-    const own = new Float32Array(this.#rows.count * outputSize);
-    this.#runOwn(images, count, draw, (row, output) => own.set(output, row * outputSize));
-    const all = new Float32Array(this.batchSize * outputSize);
-    communicator.gather(own, all);
-    communicator.wait();
-    return all.subarray(0, count * outputSize);
-  }
-
-  #runOwn(
-    images: Float32Array,
-    count: number,
-    draw: (r: number) => Draw,
-    take: (row: number, output: Float64Array) => void,
-  ): void {
     const chain = this.chain();
-    const inputSize = sizeOf(this.#request.inputShape);
-    const own = ownCount(this.#rows, count);
-    if (!Number.isInteger(count) || count < 1 || count > this.batchSize || images.length < own * inputSize) {
+    const { inputShape, communicator = alone } = this.#request;
+    const [inputSize, outputSize] = [sizeOf(inputShape), sizeOf(this.outputShape)];
+    const rows = ownCount(this.#rows, count);
+    if (!Number.isInteger(count) || count < 1 || count > this.batchSize || images.length < rows * inputSize) {
       throw new ShapeError(
         `batch: expected 1 to ${this.batchSize} images of ${inputSize} values, got ${count} in ${images.length} values`,
       );
     }
-    for (let r = 0; r < own; r++) {
+    const own = new Float32Array(this.#rows.count * outputSize);
+    for (let r = 0; r < rows; r++) {
       const image = images.subarray(r * inputSize, (r + 1) * inputSize);
-      take(r, chain.forward(r % chain.activations.length, image, draw(this.#rows.first + r)));
+      const output = chain.forward(r % chain.activations.length, image, draw(this.#rows.first + r));
+      own.set(output, r * outputSize);
     }
+    const all = new Float32Array(this.batchSize * outputSize);
+    communicator.gather(own, all);
+    communicator.wait();
+    return all.subarray(0, count * outputSize);
   }
 
   /** A single buffer: calls block, so no earlier call still reads it. */

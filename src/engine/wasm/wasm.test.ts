@@ -7,8 +7,9 @@ import { build } from "esbuild";
 import { type Chain, compileTraining, fillParameters, need, noDraws, passThrough } from "../../../test/chains.ts";
 import { dataOf } from "../../../test/conformance/compare.ts";
 import { stacks } from "../../../test/conformance/stacks.ts";
-import { NativeError, ShapeError, UnimplementedError } from "../../errors.ts";
+import { ConfigError, NativeError, ShapeError, UnimplementedError } from "../../errors.ts";
 import { conv2d, flatten, linear } from "../../layers/kinds.ts";
+import { alone } from "../communicator.ts";
 import { control } from "./kernels/kernel.ts";
 import { findPlatform, type Platform } from "./platform.ts";
 import { createEngineOn, createWasmEngine } from "./wasm.ts";
@@ -182,4 +183,14 @@ test("other precisions are refused", async () => {
   const request = { ops: [], inputShape: [1, 1, 1], batchSize: 1, precision: "bf16" } as const;
   await assert.rejects(engine.compileTraining(request), UnimplementedError);
   engine.close();
+});
+
+test("training in several processes is refused", async () => {
+  const engine = await createWasmEngine({ threads: 1 });
+  try {
+    const several = { ...alone, size: 5 };
+    await assert.rejects(compileTraining(engine, settings, { ...chain, communicator: several }), ConfigError);
+  } finally {
+    engine.close();
+  }
 });

@@ -1,5 +1,4 @@
 /** The WebAssembly engine. */
-
 import { ModuleBuilder } from "../../assembler/assembler.ts";
 import { f32x4, relaxedMultiplyAdd, vector } from "../../assembler/instructions.ts";
 import { ConfigError, NativeError } from "../../errors.ts";

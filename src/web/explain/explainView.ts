@@ -69,7 +69,6 @@ export function createExplainView(): View {
   }
 
   function render(): void {
-    const original = networks.find(({ name }) => name === edited.network.name);
     const names = networks.map(({ name }) => [name, name] as const);
     fill(
       element,
@@ -83,11 +82,7 @@ export function createExplainView(): View {
         ),
         field(t("inputSize"), size),
         ...[224, 227].map((side) => h("button", { type: "button", onclick: () => resize(side) }, String(side))),
-        h(
-          "button",
-          { type: "button", onclick: () => original && change(findNetwork(edited.network.name)) },
-          t("reset"),
-        ),
+        h("button", { type: "button", onclick: () => change(findNetwork(edited.network.name)) }, t("reset")),
       ),
       parts.totals,
       parts.problem,
@@ -113,11 +108,8 @@ function drawingOf(network: Network): Node {
   return document.importNode(new DOMParser().parseFromString(text, "image/svg+xml").documentElement, true);
 }
 
-function renderTable(
-  { summary, placed }: Edited,
-  chosen: string | undefined,
-  choose: (name: string) => void,
-): HTMLElement {
+function renderTable(edited: Edited, chosen: string | undefined, choose: (name: string) => void): HTMLElement {
+  const { summary, placed } = edited;
   const heads = [t("layer"), t("kind"), t("output"), t("neurons"), t("parameters"), t("macs"), t("exchangeShort")];
   const row = (layer: LayerSummary, i: number) => {
     const { name, label, outputShape, neurons, parameters, macs } = layer;
@@ -128,12 +120,7 @@ function renderTable(
       name,
     );
     const place = placed[i];
-    const exchanged = place
-      ? exchangedValues(
-          place,
-          placed.slice(0, i).every((each) => each.parameters.length === 0),
-        )
-      : 0;
+    const exchanged = place ? exchangedValues(place, isFirst(edited, i)) : 0;
     const counts = [neurons, parameters, macs, exchanged];
     return h(
       "tr",

@@ -16,32 +16,28 @@ const SHOWN = 9;
 /** The part of the view. */
 export interface DataPart {
   readonly element: HTMLElement;
-  readonly counts: DataCounts;
   render(): void;
   takeFiles(files: readonly TakenFile[]): void;
 }
 
-/** Creates the part; `report` shows a sentence to the reader, `onChange` is called when the images differ. */
+/** Creates the part; `report` shows a sentence to the reader. */
 export function createDataPart(
   worker: Connection<TrainerApi>,
   sample: string | undefined,
   report: (text: () => string, isProblem?: boolean) => void,
-  onChange: () => void,
 ): DataPart {
   let counts: DataCounts = { source: "own", classes: [] };
   let camera: { readonly className: string; readonly running: Camera } | undefined;
-  const empty = new Set<string>();
   const element = h("section");
   const list = h("div", { class: "cards" });
 
-  async function attempt(work: () => Promise<DataCounts | undefined>): Promise<void> {
+  async function attempt(work: () => Promise<DataCounts>): Promise<void> {
     try {
-      counts = (await work()) ?? counts;
+      counts = await work();
     } catch (error) {
       report(() => messageOf(error), true);
     }
     renderList();
-    onChange();
   }
 
   const add = (className: string, images: readonly RawImage[]) => worker.call("addImages", { className, images });
@@ -50,7 +46,6 @@ export function createDataPart(
     const of = classes.reduce((sum, { files }) => sum + files.length, 0);
     return attempt(async () => {
       let done = 0;
-      let result: DataCounts | undefined;
       const skipped: string[] = [];
       for (const { className, files } of classes) {
         const before = done;
@@ -59,11 +54,12 @@ export function createDataPart(
           report(() => t("reading", { count: done, of }));
         });
         skipped.push(...decoded.skipped);
-        if (decoded.images.length > 0) result = await add(className, decoded.images);
+        if (decoded.images.length > 0) counts = await add(className, decoded.images);
       }
-      const [name] = skipped;
-      report(() => (name === undefined ? "" : t("skipped", { count: skipped.length, name })), name !== undefined);
-      return result;
+      const [problem] = skipped;
+      const isProblem = problem !== undefined;
+      report(() => (isProblem ? t("skipped", { count: skipped.length, problem }) : ""), isProblem);
+      return counts;
     });
   }
 
@@ -97,23 +93,22 @@ export function createDataPart(
   }
 
   function remove(className: string): Promise<void> {
-    empty.delete(className);
     return attempt(() => worker.call("removeClass", className));
   }
 
   function renderList(): void {
-    const listed = new Map([...empty].map((className) => [className, 0]));
-    for (const { className, images } of counts.classes) listed.set(className, images);
     const isOwn = counts.source === "own";
     list.classList.toggle("compact", !isOwn);
-    fill(list, ...[...listed].map(([className, images]) => card(className, images, isOwn)));
+    fill(list, ...counts.classes.map(({ className, images }) => card(className, images, isOwn)));
   }
 
   function card(className: string, images: number, isOwn: boolean): HTMLElement {
     const thumbnails = h("div", { class: "thumbnails" });
-    void worker.call("thumbnails", { className, count: SHOWN }).then((found) => {
-      fill(thumbnails, ...found.map((image) => paintImage(image)));
-    });
+    // If the worker has ended, the view says so.
+    void worker.call("thumbnails", { className, count: SHOWN }).then(
+      (found) => fill(thumbnails, ...found.map((image) => paintImage(image))),
+      () => {},
+    );
     const isShooting = camera?.className === className;
     const actions = [
       fileButton(t("addTo", { name: className }), { accept: "image/*", multiple: true }, (files) => {
@@ -144,19 +139,14 @@ export function createDataPart(
       event.preventDefault();
       const className = input.value.trim();
       if (className === "") return;
-      if (counts.source === "sample") counts = { source: "own", classes: [] };
-      empty.add(className);
       input.value = "";
-      renderList();
+      void attempt(() => add(className, []));
     };
     return h("form", { class: "row", onsubmit: submit }, input, h("button", { type: "submit" }, t("addClass")));
   }
 
   return {
     element,
-    get counts() {
-      return counts;
-    },
     takeFiles(taken) {
       const classes = byDrop(taken);
       if (classes.length > 0) void addFiles(classes);

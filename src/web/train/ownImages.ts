@@ -3,6 +3,7 @@
 import type { RawImage } from "../../image/rawImage.ts";
 import { decodeImage, KEPT_SIDE } from "../images.ts";
 import type { TakenFile } from "../view.ts";
+import { messageOf } from "../worker/calls.ts";
 
 /** Files of one class. */
 export interface ClassFiles {
@@ -37,7 +38,7 @@ function byClass(
 /** Progress and result of decoding. */
 export interface DecodedFiles {
   readonly images: readonly RawImage[];
-  /** Names of files that are no images. */
+  /** Sentences about files that are not images, or too large. */
   readonly skipped: readonly string[];
 }
 
@@ -48,8 +49,8 @@ export async function decodeAll(files: readonly File[], onProgress: (count: numb
   for (const [i, file] of files.entries()) {
     try {
       images.push(await decodeImage(file, KEPT_SIDE));
-    } catch {
-      skipped.push(file.name);
+    } catch (error) {
+      skipped.push(messageOf(error));
     }
     onProgress(i + 1);
   }

@@ -3,7 +3,7 @@ import type { Image } from "../../image/image.ts";
 import { drawLines } from "../chart.ts";
 import { fill, h } from "../dom.ts";
 import { number, percent, t } from "../language.ts";
-import { paintImage } from "../paint.ts";
+import { renderTiles } from "../try/filters.ts";
 import type { IterationPoint, RunFacts, TestResult } from "../worker/trainerApi.ts";
 
 /** Reactions to the controls. */
@@ -41,7 +41,7 @@ export function createRunPart(actions: RunActions): RunPart {
   const buttons = h("div", { class: "row" });
   const figures = h("dl", { class: "figures" });
   const curves = h("div", { class: "columns curves" });
-  const filters = h("div", { class: "tiles", role: "img" });
+  const filters = h("div");
 
   function showState(run: ShownRun): void {
     state.textContent = run.state();
@@ -67,8 +67,7 @@ export function createRunPart(actions: RunActions): RunPart {
     showState,
     update,
     showFilters(images) {
-      filters.setAttribute("aria-label", t("filters"));
-      fill(filters, ...images.map((image) => paintImage(image)));
+      fill(filters, renderTiles(images));
     },
     render(run) {
       if (!run) return fill(element);

@@ -56,7 +56,11 @@ export function createTestPart(worker: Connection<TrainerApi>): TestPart {
 
   function show(shown: ShownTest | undefined): void {
     fill(element);
-    if (!shown) return;
+    if (!shown) {
+      chosen = undefined;
+      fill(cell);
+      return;
+    }
     const { test, classNames } = shown;
     const choose = (label: number, predicted: number) => {
       chosen = [label, predicted];

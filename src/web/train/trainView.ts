@@ -28,7 +28,10 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
 
   const worker: Connection<TrainerApi> = startWorker<TrainerApi, TrainerEvent>("trainer", {
     onEvent: (event) => handle(event),
-    onEnd: (problem) => report(() => t("workerEnded", { problem }), true),
+    onEnd(problem) {
+      report(() => t("workerEnded", { problem }), true);
+      if (run) stop(run, () => t("stateFailed", { problem }), true);
+    },
   });
 
   function report(text: () => string, isProblem = false): void {
@@ -36,13 +39,13 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
     status.classList.toggle("problem", isProblem);
   }
 
-  const data = createDataPart(worker, sample, report, () => {});
+  const data = createDataPart(worker, sample, report);
   const settings = createSettingsPart(() => void create());
   const tests = createTestPart(worker);
   const controls = createRunPart({
     start: () => void train(false),
     step: () => void train(true),
-    pause: () => void worker.call("pause"),
+    pause: () => void attempt(() => worker.call("pause")),
   });
 
   /** Runs an action of a button, and shows its error. */
@@ -75,6 +78,8 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
     const isDone = facts.progress.epoch >= facts.recipe.epochs;
     const state = () => t(facts.progress.iteration > 0 ? "statePaused" : "stateIdle");
     run = { facts, points: pointsOf(facts), tests: testsOf(facts), isRunning: false, isDone, state };
+    saved = undefined;
+    storage.textContent = "";
     report(() => "");
     renderRun();
   }
@@ -129,7 +134,21 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
     own.isRunning = true;
     own.state = () => t("stateRunning");
     controls.showState(own);
-    await attempt(() => worker.call("run", isStep));
+    await attempt(() =>
+      worker.call("run", isStep).catch((error: unknown) => {
+        stop(own, () => t("stateFailed", { problem: messageOf(error) }), true);
+        throw error;
+      }),
+    );
+  }
+
+  /** Shows that training has ended; `isDone`: it cannot continue. */
+  function stop(own: ShownRun, state: () => string, isDone: boolean): void {
+    own.isRunning = false;
+    own.isDone = isDone;
+    own.state = state;
+    controls.showState(own);
+    controls.update(own);
   }
 
   /** Events by kind. */
@@ -158,12 +177,9 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
     message: ({ text }) => report(() => text),
     stopped({ end, problem = "" }, own) {
       const names = { paused: "statePaused", finished: "stateFinished", failed: "stateFailed" } as const;
-      own.isRunning = false;
-      own.isDone = end === "finished";
-      own.state = () => t(names[end], { problem });
-      controls.showState(own);
-      controls.update(own);
-      if (own.isDone) report(() => t("epochsLeft"));
+      // After a failure the weights may be NaN, and are not those of the last position.
+      stop(own, () => t(names[end], { problem }), end !== "paused");
+      if (end === "finished") report(() => t("epochsLeft"));
     },
   };
 
@@ -183,10 +199,11 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
     const found = await worker.call("saved");
     if (!found || run) return fill(savedPart);
     const { network, progress } = found;
-    const forget = async () => {
-      await worker.call("forget");
-      fill(savedPart);
-    };
+    const forget = () =>
+      attempt(async () => {
+        await worker.call("forget");
+        fill(savedPart);
+      });
     fill(
       savedPart,
       h(
@@ -216,7 +233,7 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
     );
     storage.textContent = saved?.() ?? "";
     renderRun();
-    void offerSaved();
+    void attempt(offerSaved);
   }
 
   return { element, render, takeFiles: data.takeFiles };
@@ -232,7 +249,7 @@ function pointsOf({ log }: RunFacts): ShownRun["points"] {
   });
 }
 
-/** Evaluations of a log; the images of the newest one alone are saved. */
+/** Evaluations of a log; only the newest one has its images. */
 function testsOf({ log, test }: RunFacts): ShownRun["tests"] {
   const earlier = log.flatMap(({ iteration, testAccuracy, testLoss }) =>
     testAccuracy === undefined || iteration === test?.iteration

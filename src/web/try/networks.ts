@@ -12,8 +12,8 @@ export type TryPrediction = Pick<SeenImage, "classes" | "milliseconds"> & Partia
 
 /** The networks of the page, one of which is in use. */
 export interface Networks {
-  /** Opens an offered network or a file in this tab. */
-  open(source: OfferedModel | File): Promise<OpenedModel>;
+  /** Opens an offered network or a file in this tab; undefined if `isChosen` no longer holds once it is loaded. */
+  open(source: OfferedModel | File, isChosen: () => boolean): Promise<OpenedModel | undefined>;
   predict(image: RawImage): Promise<TryPrediction>;
   /** Predicts by the server. */
   predictRemotely(name: string, image: RawImage | undefined, file: Blob | undefined): Promise<TryPrediction>;
@@ -29,7 +29,11 @@ export function createNetworks(onEnd: (reason: string) => void): Networks {
     onEnd,
   });
   return {
-    open: async (source) => viewer.call("open", await fileOf(source)),
+    async open(source, isChosen) {
+      const file = await fileOf(source);
+      const opened = isChosen() ? await viewer.call("open", file) : undefined;
+      return isChosen() ? opened : undefined;
+    },
     predict: (image) => viewer.call("predict", image),
     predictRemotely,
     saliency(className, report) {

@@ -28,6 +28,8 @@ interface State {
   image: RawImage | undefined;
   /** The file of the image; undefined for a photo of the camera. */
   file: File | undefined;
+  /** The newest file or photo, which may still be in decoding. */
+  taken: File | "photo" | undefined;
   prediction: TryPrediction | undefined;
   camera: Camera | undefined;
   /** Text of the status line. */
@@ -50,6 +52,7 @@ export function createTryView({ models }: PageData): TryView {
     opened: undefined,
     image: undefined,
     file: undefined,
+    taken: undefined,
     prediction: undefined,
     camera: undefined,
     status: () => (models.length === 0 ? t("noModel") : ""),
@@ -118,27 +121,30 @@ export function createTryView({ models }: PageData): TryView {
     state.chosen = index;
     state.opened = undefined;
     state.prediction = undefined;
+    state.latest++;
     result.forget();
     const listed = state.listed[index] as Listed;
     const { source, name } = listed;
-    if (!isServed(listed)) return open(source);
     render();
+    if (!isServed(listed)) return open(source);
     report(() => t("fromServer", { name }));
     await classify();
   }
 
   async function open(source: OfferedModel | File): Promise<void> {
     const { name } = source;
+    const isChosen = () => state.listed[state.chosen]?.source === source;
     report(() => t("loading", { name }));
     try {
-      const opened = await networks.open(source);
+      const opened = await networks.open(source, isChosen);
+      if (!opened) return;
       state.opened = opened;
       const parameters = parametersOf(opened.network).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
       render();
       report(() => `${t("modelReady", { name, classes: opened.classNames.length, parameters })} ${opened.engine}`);
       await classify();
     } catch (error) {
-      report(() => t("loadFailed", { name, problem: messageOf(error) }), true);
+      if (isChosen()) report(() => t("loadFailed", { name, problem: messageOf(error) }), true);
     }
   }
 
@@ -148,14 +154,18 @@ export function createTryView({ models }: PageData): TryView {
   }
 
   async function take(file: File): Promise<void> {
+    state.taken = file;
+    let image: RawImage | undefined;
     try {
-      state.image = await decodeImage(file);
+      image = await decodeImage(file);
     } catch (error) {
+      if (state.taken !== file) return;
       // A server decodes more kinds of files than a browser.
       const listed = state.listed[state.chosen];
       if (state.opened || !listed || !isServed(listed)) return report(() => messageOf(error), true);
-      state.image = undefined;
     }
+    if (state.taken !== file) return;
+    state.image = image;
     state.file = file;
     await classify();
   }
@@ -173,6 +183,7 @@ export function createTryView({ models }: PageData): TryView {
 
   function shoot(): void {
     if (!state.camera) return;
+    state.taken = "photo";
     state.image = frameOf(state.camera.video);
     state.file = undefined;
     void classify();

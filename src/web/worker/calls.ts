@@ -25,12 +25,14 @@ interface WorkerScope {
 /** Answers the calls of the page by `handlers`, in the worker. */
 export function answerCalls<T extends Api<T>>(handlers: T): void {
   const scope = globalThis as unknown as WorkerScope;
-  scope.onmessage = ({ data: { id, method, argument } }) => {
+  scope.onmessage = async ({ data: { id, method, argument } }) => {
     const handler = handlers[method as keyof T] as unknown as (given: unknown) => Promise<unknown>;
-    handler(argument).then(
-      (result) => scope.postMessage({ id, result }),
-      (error: unknown) => scope.postMessage({ id, error: messageOf(error) }),
-    );
+    try {
+      scope.postMessage({ id, result: await handler(argument) });
+    } catch (error) {
+      // Thrown by the handler, or for a result that cannot be sent, for lack of memory.
+      scope.postMessage({ id, error: messageOf(error) });
+    }
   };
 }
 

@@ -3,41 +3,22 @@ import type { LogEntry } from "../../checkpoint/runLog.ts";
 import { type Dataset, validationSplit } from "../../dataset/dataset.ts";
 import { createPreparation, type Preparation } from "../../dataset/prepare/preparation.ts";
 import type { Engine, TrainingProgram } from "../../engine/engine.ts";
-import { type NetworkModel, readWeights, type Weights, writeWeights } from "../../model/networkModel.ts";
+import { DivergenceError } from "../../errors.ts";
+import type { Preprocessing } from "../../image/prepare/preprocess.ts";
+import { type NetworkModel, readWeights, type Weights } from "../../model/networkModel.ts";
 import { type Network, operations } from "../../network/network.ts";
-import { sizeOf } from "../../shape.ts";
 import type { RunInput } from "../../trainer/fitInput.ts";
-import { metricsOf, type RunStorage, recordRun } from "../../trainer/recorder.ts";
+import { metricsOf, recordRun } from "../../trainer/recorder.ts";
 import { fitNetwork, newWeights } from "../../trainer/trainNetwork.ts";
-import type { Prediction } from "../../training/evaluation/metrics.ts";
-import type { Evaluated } from "../../training/monitor.ts";
 import { createOptimizer, type Optimizer } from "../../training/optimizers/optimizer.ts";
 import type { Recipe } from "../../training/recipe.ts";
 import { isFinished, type Position } from "../../training/state.ts";
 import { type TrainingListener, train } from "../../training/train.ts";
 import { messageOf } from "./calls.ts";
-import type { IterationPoint, RunProgress, TestedImage, TestResult, TrainerEvent } from "./trainerApi.ts";
+import { type Checkpoints, createCheckpoints, loadState, type SavedState } from "./checkpoints.ts";
+import { pointOf, progressOf, testedImage } from "./runFigures.ts";
+import type { RunProgress, TestedImage, TestResult, TrainerEvent } from "./trainerApi.ts";
 import { filtersOf } from "./viewer.ts";
-
-/** Tensors by name. */
-type Tensors = readonly (readonly [name: string, values: Float32Array])[];
-
-/** A saved position of a run: everything that a resumed run needs besides its images. */
-export interface SavedState {
-  readonly position: Position;
-  readonly log: readonly LogEntry[];
-  readonly weights: Tensors;
-  readonly optimizer: Tensors;
-  readonly best: Best | undefined;
-  readonly test: TestResult | undefined;
-}
-
-/** Weights of the best evaluation. */
-interface Best {
-  readonly weights: Tensors;
-  readonly evaluated: Evaluated | undefined;
-  readonly metrics: NetworkModel["metrics"];
-}
 
 /** A run to create or to resume. */
 export interface RunOptions {
@@ -46,8 +27,10 @@ export interface RunOptions {
   readonly dataset: Dataset;
   readonly engine: Engine;
   readonly start: Position;
-  /** Weights to begin with; parameters of other sizes are drawn. */
+  /** Initial weights; parameters that it lacks, or that have another size, are random. */
   readonly weights?: Weights;
+  /** Preprocessing that the initial weights were trained with. Default: by the recipe. */
+  readonly preprocessing?: Preprocessing;
   readonly state?: SavedState;
   /** Saves a state. Rejects if it cannot be stored. */
   save(state: SavedState): Promise<void>;
@@ -72,7 +55,6 @@ export interface Run {
   close(): void;
 }
 
-const SAVE_SECONDS = 20;
 /** Training between two evaluations, in seconds, and as a multiple of the time that an evaluation takes. */
 const TEST_SECONDS = 15;
 const TEST_MULTIPLE = 4;
@@ -85,12 +67,10 @@ interface RunState {
   readonly program: TrainingProgram;
   readonly optimizer: Optimizer;
   readonly preparation: Preparation;
+  readonly checkpoints: Checkpoints;
   position: Position;
   log: readonly LogEntry[];
-  best: Best | undefined;
   test: TestResult | undefined;
-  /** Predictions of the evaluation in progress. */
-  tested: TestedImage[];
   /** Duration of the last evaluation, in seconds. */
   testSeconds: number;
   abort: AbortController;
@@ -109,7 +89,7 @@ export async function createRun(options: RunOptions): Promise<Run> {
       return state.log;
     },
     get progress() {
-      return progressOf(state);
+      return progressOf(state.position, state.input.dataset.train.length);
     },
     get test() {
       return state.test;
@@ -136,42 +116,43 @@ export async function createRun(options: RunOptions): Promise<Run> {
 async function compile(options: RunOptions): Promise<RunState> {
   const { engine, recipe, dataset, network, state, start } = options;
   const observer = { onMessage: (text: string) => options.onEvent({ kind: "message", text }) };
-  const input = await fitNetwork({ network, dataset, observer }, recipe);
+  const fitted = await fitNetwork({ network, dataset, observer }, recipe);
+  const input = { ...fitted, preprocessing: options.preprocessing ?? fitted.preprocessing };
   const { preprocessing, colours } = input;
   const { batchSize, augmentation, seed } = recipe;
-  const ops = operations(input.network);
-  const request = { ops, inputShape: input.network.input, batchSize, precision: "f32", exact: false } as const;
-  const program = await engine.compileTraining(request);
+  const [ops, inputShape] = [operations(input.network), input.network.input];
+  const program = await engine.compileTraining({ ops, inputShape, batchSize, precision: "f32", exact: false });
+  const weights = state ? new Map(state.weights) : initialWeights(input.network, options);
   const optimizer = createOptimizer(program, recipe);
-  await writeWeights(program, program.parameters, initialWeights(input.network, options));
-  optimizer.start();
-  if (state) {
-    const saved = new Map(state.optimizer);
-    for (const { name, parameter, tensor } of optimizer.state) {
-      const values = saved.get(`${parameter}.${name}`);
-      if (values) await program.write(tensor, values);
-    }
+  try {
+    await loadState(program, optimizer, weights, state?.optimizer);
+  } catch (error) {
+    program.close();
+    throw error;
   }
-  return {
+  const run: RunState = {
     options,
     input,
     program,
     optimizer,
     preparation: createPreparation({ preprocessing, random: { augmentation, seed, colours } }),
+    checkpoints: createCheckpoints(program, optimizer, state?.best, async (checkpoint) => {
+      const problem = await options.save({ ...checkpoint, test: run.test }).then(() => undefined, messageOf);
+      // A refusal is an event: training continues.
+      options.onEvent({ kind: "saved", problem });
+    }),
     position: state?.position ?? start,
     log: state?.log ?? [],
-    best: state?.best,
     test: state?.test,
-    tested: [],
     testSeconds: 0,
     abort: new AbortController(),
     isRunning: false,
   };
+  return run;
 }
 
-/** Saved weights, or given ones where their size fits, or random ones. */
-function initialWeights(network: Network, { recipe, weights, state }: RunOptions): Weights {
-  if (state) return new Map(state.weights);
+/** Given weights if their size fits, random ones otherwise. */
+function initialWeights(network: Network, { recipe, weights }: RunOptions): Weights {
   const drawn = newWeights(network, recipe);
   return new Map(
     [...drawn].map(([name, values]) => {
@@ -194,31 +175,36 @@ async function trainOn(state: RunState, isStep: boolean): Promise<void> {
     }
   } catch (error) {
     state.isRunning = false;
-    onEvent({ kind: "stopped", end: "failed", problem: messageOf(error) });
+    onEvent({ kind: "stopped", end: "failed", problem: problemOf(error, state.options.recipe) });
   }
+}
+
+/** The message of an error. The remedy of the training loop is for a run directory. */
+function problemOf(error: unknown, { learningRate }: Recipe): string {
+  if (!(error instanceof DivergenceError)) return messageOf(error);
+  return `${error.reason}; create a run with a lower learning rate than ${learningRate}`;
 }
 
 /** Trains to the next evaluation, to the end, or until it is paused. */
 async function trainSegment(state: RunState, isStep: boolean) {
   const { options, input, program, optimizer, preparation } = state;
   const { recipe } = options;
-  const { train: images } = input.dataset;
+  const { train: images, classNames } = input.dataset;
   const test = validationSplit(input.dataset);
   const seconds = Math.max(TEST_SECONDS, TEST_MULTIPLE * state.testSeconds);
   const recorder = recordRun({
     recipe,
     trainImages: images.length,
     testImages: test.length,
-    storage: storageOf(state),
+    storage: state.checkpoints.storage,
     start: state.position,
     log: state.log,
-    best: state.best?.evaluated,
+    best: state.checkpoints.best?.evaluated,
     observer: { onMessage: (text) => options.onEvent({ kind: "message", text }) },
     signal: state.abort.signal,
     deadline: performance.now() + 1000 * seconds,
   });
   const listener = listenerOf(state, recorder.listener, isStep);
-  const { classNames } = input.dataset;
   const { channels, size } = input.preprocessing;
   const imageShape = [channels, ...size] as const;
   const training = { program, optimizer, recipe, train: images, test, preparation, classNames, imageShape };
@@ -233,15 +219,18 @@ async function trainSegment(state: RunState, isStep: boolean) {
 /** The recorder's callbacks, with events for the page. */
 function listenerOf(state: RunState, base: TrainingListener, isStep: boolean): TrainingListener {
   const { onEvent } = state.options;
-  const test = validationSplit(state.input.dataset);
+  const { dataset } = state.input;
+  const test = validationSplit(dataset);
   let before = state.position;
+  // New in each segment: an evaluation that is aborted by a pause begins again.
+  const tested: TestedImage[] = [];
   let testedSince = 0;
   let shown = performance.now();
   return {
     ...base,
     onIteration(position) {
       base.onIteration(position);
-      onEvent({ kind: "iteration", point: pointOf(state, before, position) });
+      onEvent({ kind: "iteration", point: pointOf(before, position, dataset.train.length) });
       before = position;
       testedSince = performance.now();
     },
@@ -259,55 +248,16 @@ function listenerOf(state: RunState, base: TrainingListener, isStep: boolean): T
       base.onEvaluationProgress(images);
       onEvent({ kind: "testing", images, of: test.length });
     },
-    onPrediction: (prediction) => state.tested.push(testedOf(state, prediction)),
+    onPrediction: (prediction) => tested.push(testedImage(prediction, dataset.classNames)),
     async onEvaluation(position, epoch, evaluation, rate) {
       state.testSeconds = (performance.now() - testedSince) / 1000;
       const { top1Accuracy: accuracy, loss, confusion } = evaluation;
-      state.test = { iteration: position.iteration, accuracy, loss, confusion, images: state.tested };
-      state.tested = [];
+      state.test = { iteration: position.iteration, accuracy, loss, confusion, images: tested.splice(0) };
       before = position;
       await base.onEvaluation(position, epoch, evaluation, rate);
       onEvent({ kind: "test", test: state.test });
     },
   };
-}
-
-function testedOf({ input }: RunState, { index, className, predicted, probability }: Prediction): TestedImage {
-  const { classNames } = input.dataset;
-  return { index, label: classNames.indexOf(className), predicted: classNames.indexOf(predicted), probability };
-}
-
-/** Saves to the browser's storage, and keeps the best weights in memory. A refusal is an event: training continues. */
-function storageOf(state: RunState): RunStorage {
-  const { options, program, optimizer } = state;
-  return {
-    saveEverySeconds: SAVE_SECONDS,
-    bestWeights: "the downloaded file",
-    async append() {},
-    async draw() {},
-    async save(position, log, isBest) {
-      const weights = [...(await readWeights(program, undefined))];
-      if (isBest) {
-        const best = [...(await readWeights(program, optimizer.averaged))];
-        state.best = { weights: best, evaluated: evaluatedOf(log), metrics: metricsOf(log) };
-      }
-      const stored: [string, Float32Array][] = [];
-      for (const { name, parameter, tensor } of optimizer.state) {
-        stored.push([`${parameter}.${name}`, await program.read(tensor, new Float32Array(sizeOf(tensor.shape)))]);
-      }
-      const { best, test } = state;
-      const problem = await options
-        .save({ position, log: [...log], weights, optimizer: stored, best, test })
-        .then(() => undefined, messageOf);
-      options.onEvent({ kind: "saved", problem });
-    },
-  };
-}
-
-/** The evaluation of the last line of a log. */
-function evaluatedOf(log: readonly LogEntry[]): Evaluated | undefined {
-  const { testAccuracy, testLoss } = log.at(-1) ?? {};
-  return testAccuracy === undefined ? undefined : { testAccuracy, testLoss };
 }
 
 async function showFilters({ program, input, options }: RunState): Promise<void> {
@@ -317,28 +267,9 @@ async function showFilters({ program, input, options }: RunState): Promise<void>
   options.onEvent({ kind: "filters", filters: filtersOf({ network: input.network, weights }) });
 }
 
-async function modelOf({ input, program, best, log }: RunState): Promise<NetworkModel> {
+async function modelOf({ input, program, checkpoints: { best }, log }: RunState): Promise<NetworkModel> {
   const { network, dataset, preprocessing } = input;
   const weights = best ? new Map(best.weights) : await readWeights(program, undefined);
   const metrics = best?.metrics ?? metricsOf(log);
   return { network, classNames: dataset.classNames, preprocessing, metrics, precision: "f32", exact: false, weights };
-}
-
-function progressOf({ position, input }: RunState): RunProgress {
-  const { iteration, epoch, images, seconds } = position;
-  return { iteration, epoch: epoch + images / input.dataset.train.length, seconds };
-}
-
-/** Loss and accuracy between two positions. */
-function pointOf(state: RunState, before: Position, position: Position): IterationPoint {
-  const isSameEpoch = position.epochTally.images > before.epochTally.images;
-  const from = isSameEpoch ? before.epochTally : { loss: 0, correct: 0, images: 0, seconds: 0 };
-  const { loss, correct, images, seconds } = position.epochTally;
-  const count = images - from.images;
-  return {
-    ...progressOf({ ...state, position }),
-    loss: (loss - from.loss) / count,
-    accuracy: (correct - from.correct) / count,
-    examplesPerSecond: count / (seconds - from.seconds),
-  };
 }

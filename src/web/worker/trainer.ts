@@ -2,6 +2,7 @@
 import { fromArrays } from "../../dataset/arrays.ts";
 import { type Dataset, validationSplit } from "../../dataset/dataset.ts";
 import { decodeSample } from "../../dataset/sampleFile.ts";
+import type { Engine } from "../../engine/engine.ts";
 import { createWasmEngine } from "../../engine/wasm/wasm.ts";
 import { DataError } from "../../errors.ts";
 import { writeOnnx } from "../../formats/onnx/writeOnnx.ts";
@@ -10,36 +11,18 @@ import { imageOfPixels, type RawImage } from "../../image/rawImage.ts";
 import { readModelBytes, writeModelBytes } from "../../model/modelBytes.ts";
 import type { NetworkModel, Weights } from "../../model/networkModel.ts";
 import { findNetwork } from "../../network/alexnet.ts";
-import { parametersOf, withInput } from "../../network/network.ts";
+import { parametersOf, place, withInput } from "../../network/network.ts";
 import { sizeOf } from "../../shape.ts";
 import { defaultMonitor } from "../../training/monitor.ts";
 import { findRecipe, parseRecipe, type Recipe } from "../../training/recipe.ts";
 import { initialPosition } from "../../training/state.ts";
 import { answerCalls, emit } from "./calls.ts";
-import { createRun, type Run, type RunOptions, type SavedState } from "./run.ts";
-import { clearStored, getStored, putStored } from "./storage.ts";
-import type {
-  DataCounts,
-  DataSource,
-  DownloadFormat,
-  PageSettings,
-  RunFacts,
-  TrainerApi,
-  TrainerEvent,
-} from "./trainerApi.ts";
+import type { SavedState } from "./checkpoints.ts";
+import { createRun, type Run } from "./run.ts";
+import { createRunStorage, deleteSavedRun, type OwnImages, type RunDescription, readSavedRun } from "./storage.ts";
+import type { DataCounts, DataSource, DownloadFormat, PageSettings, RunFacts, TrainerApi } from "./trainerApi.ts";
 
-/** A stored run, except its state and its images. */
-interface StoredRun {
-  readonly source: DataSource;
-  readonly network: RunOptions["network"];
-  readonly recipe: Recipe;
-}
-
-/** Images of the user by class, in the order of their arrival. */
-type OwnImages = Map<string, RawImage[]>;
-
-const keys = { run: "run", state: "state", images: "images" } as const;
-/** Most bytes of the user's images: they stay in memory. */
+/** Maximum number of bytes of the user's images: they stay in memory. */
 const MAX_BYTES = 400e6;
 const FEWEST_IMAGES = 2;
 
@@ -48,12 +31,13 @@ interface Trainer {
   sample: Dataset | undefined;
   source: DataSource;
   run: Run | undefined;
-  engine: string;
+  /** Shared by all runs, as are the memories of its closed programs. */
+  engine: Engine | undefined;
 }
 
 /** Serves the functions of `TrainerApi`. */
 export function serveTrainer(): void {
-  const trainer: Trainer = { own: new Map(), sample: undefined, source: "own", run: undefined, engine: "" };
+  const trainer: Trainer = { own: new Map(), sample: undefined, source: "own", run: undefined, engine: undefined };
   const running = () => {
     if (trainer.run) return trainer.run;
     throw new Error("no run is open");
@@ -65,28 +49,28 @@ export function serveTrainer(): void {
       return countsOf(trainer);
     },
     async addImages({ className, images }) {
-      addOwn(trainer.own, className, images);
+      trainer.own = withImages(trainer.own, className, images);
       trainer.source = "own";
       return countsOf(trainer);
     },
     async removeClass(className) {
-      trainer.own.delete(className);
+      trainer.own = new Map([...trainer.own].filter(([name]) => name !== className));
       trainer.source = "own";
       return countsOf(trainer);
     },
     create: (settings) => createNew(trainer, settings),
     async saved() {
-      const [run, state] = await Promise.all([getStored<StoredRun>(keys.run), getStored<SavedState>(keys.state)]);
-      if (!run || !state) return undefined;
-      const { iteration, epoch, seconds } = state.position;
-      return { network: run.network.name, source: run.source, progress: { iteration, epoch, seconds } };
+      const saved = await readSavedRun();
+      if (!saved) return undefined;
+      const { iteration, epoch, seconds } = saved.state.position;
+      return { network: saved.run.network.name, source: saved.run.source, progress: { iteration, epoch, seconds } };
     },
     restore: (sample) => restore(trainer, sample),
-    forget: () => clearStored(),
+    forget: deleteSavedRun,
     async run(isStep) {
       void running().train(isStep);
     },
-    pause: () => running().pause(),
+    pause: async () => running().pause(),
     testImages: async (indices) => indices.map((index) => copyOf(validationSplit(running().dataset).image(index))),
     thumbnails: async ({ className, count }) => thumbnailsOf(trainer, className, count),
     download: async (format) => downloads[format](await running().model()),
@@ -98,15 +82,14 @@ function copyOf({ width, height, channels, data }: Image): Image {
   return { width, height, channels, data: data.slice() };
 }
 
-function addOwn(own: OwnImages, className: string, images: readonly RawImage[]): void {
+/** The images with further ones of a class, which may be new. Throws DataError for too many bytes. */
+function withImages(own: OwnImages, className: string, images: readonly RawImage[]): OwnImages {
   const all = [...own.values()].flat().concat(images);
   const bytes = all.reduce((sum, { data }) => sum + data.length, 0);
   if (bytes > MAX_BYTES) {
     throw new DataError(`images: expected at most ${MAX_BYTES / 1e6} MB of pixels, got ${Math.round(bytes / 1e6)} MB`);
   }
-  const list = own.get(className) ?? [];
-  list.push(...images);
-  own.set(className, list);
+  return new Map([...own, [className, [...(own.get(className) ?? []), ...images]]]);
 }
 
 function countsOf({ source, sample, own }: Trainer): DataCounts {
@@ -133,13 +116,21 @@ function thumbnailsOf({ source, sample, own }: Trainer, className: string, count
   return found;
 }
 
-/** The images as a data set. Throws DataError for fewer than two classes or images. */
+/** The images as a data set. Throws DataError for fewer than two classes, or two images of a class. */
 function datasetOf({ source, sample, own }: Trainer): Dataset {
-  if (source === "sample" && sample) return sample;
-  const classes = [...own].filter(([, images]) => images.length > 0);
+  if (source === "sample") {
+    if (sample) return sample;
+    throw new DataError("sample of Fashion-MNIST: not in this page; open the run in the page that created it");
+  }
+  const classes = [...own];
   if (classes.length < 2) throw new DataError(`images: expected at least 2 classes, got ${classes.length}`);
   const few = classes.find(([, images]) => images.length < FEWEST_IMAGES);
-  if (few) throw new DataError(`${few[0]}: expected at least ${FEWEST_IMAGES} images, got ${few[1].length}`);
+  if (few) {
+    const [className, { length }] = few;
+    throw new DataError(
+      `${className}: expected at least ${FEWEST_IMAGES} images, got ${length}; add images, or remove the class`,
+    );
+  }
   const images = classes.flatMap(([, list]) => list);
   const labels = classes.flatMap(([className, list]) => list.map(() => className));
   return fromArrays(images, labels, { name: "own images", classNames: classes.map(([className]) => className) });
@@ -149,7 +140,7 @@ function datasetOf({ source, sample, own }: Trainer): Dataset {
 function recipeFor({ imageSize }: Dataset, { network, values }: PageSettings): Recipe {
   const isSmall = imageSize !== undefined && imageSize.width <= 64 && imageSize.height <= 64;
   const base = findRecipe(isSmall ? "small" : "photos");
-  // A weights file keeps its own input size.
+  // A weights file keeps its own input size and preprocessing.
   const fit = isSmall && typeof network === "string" ? base.fit : "resize";
   return parseRecipe({
     ...base,
@@ -168,13 +159,17 @@ async function createNew(trainer: Trainer, settings: PageSettings): Promise<RunF
   const base = given?.network ?? findNetwork(asked as string);
   const [, height, width] = base.input;
   const network = given ? base : withInput(base, [dataset.channels, ...sizeFor(dataset, recipe, [height, width])]);
-  const stored: StoredRun = { source: trainer.source, network, recipe };
-  await clearStored();
-  const problem = await putStored(keys.run, stored)
-    .then(() => (trainer.source === "own" ? putStored(keys.images, trainer.own) : undefined))
-    .then(() => undefined, String);
-  emit({ kind: "saved", problem } satisfies TrainerEvent);
-  return open(trainer, stored, dataset, { weights: given?.weights });
+  const { source, own } = trainer;
+  const images = source === "own" ? own : undefined;
+  const description = { source, network, recipe, preprocessing: given?.preprocessing, images };
+  return open(trainer, description, dataset, { weights: given && reusableWeights(given, dataset) });
+}
+
+/** Weights of a model for further training: without those of the last layer, unless the classes are the same. */
+function reusableWeights({ network, weights, classNames }: NetworkModel, dataset: Dataset): Weights {
+  if (classNames.join("\n") === dataset.classNames.join("\n")) return weights;
+  const last = place(network).findLast(({ parameters }) => parameters.length > 0)?.layer.name;
+  return new Map([...weights].filter(([name]) => name.slice(0, name.lastIndexOf(".")) !== last));
 }
 
 /** Input size of a new run: that of the images for the fit `native`, otherwise the network's. */
@@ -187,28 +182,27 @@ function sizeFor(
 }
 
 async function restore(trainer: Trainer, sample: Uint8Array | undefined): Promise<RunFacts> {
-  const [stored, state, images] = await Promise.all([
-    getStored<StoredRun>(keys.run),
-    getStored<SavedState>(keys.state),
-    getStored<OwnImages>(keys.images),
-  ]);
-  if (!stored || !state) throw new Error("no run is saved");
+  const saved = await readSavedRun();
+  if (!saved) throw new Error("no run is saved");
+  const { run, state } = saved;
   if (sample) trainer.sample = decodeSample(sample);
-  if (images) trainer.own = images;
-  trainer.source = stored.source;
-  return open(trainer, stored, datasetOf(trainer), { state });
+  if (run.images) trainer.own = run.images;
+  trainer.source = run.source;
+  return open(trainer, run, datasetOf(trainer), { state });
 }
 
 async function open(
   trainer: Trainer,
-  { network, recipe }: StoredRun,
+  description: RunDescription,
   dataset: Dataset,
   given: { readonly weights?: Weights | undefined; readonly state?: SavedState },
 ): Promise<RunFacts> {
   await trainer.run?.pause();
   trainer.run?.close();
   trainer.run = undefined;
-  const engine = await createWasmEngine();
+  trainer.engine ??= await createWasmEngine();
+  const { engine } = trainer;
+  const { network, recipe, preprocessing } = description;
   const { weights, state } = given;
   const run = await createRun({
     network,
@@ -217,16 +211,16 @@ async function open(
     engine,
     start: initialPosition,
     ...(weights && { weights }),
+    ...(preprocessing && { preprocessing }),
     ...(state && { state }),
-    save: (saved) => putStored(keys.state, saved),
+    save: createRunStorage(description),
     onEvent: emit,
   });
   trainer.run = run;
-  trainer.engine = engine.description;
-  return factsOf(trainer, run);
+  return factsOf(description, engine, run);
 }
 
-function factsOf({ source, engine }: Trainer, run: Run): RunFacts {
+function factsOf({ source }: RunDescription, engine: Engine, run: Run): RunFacts {
   const { network, dataset, recipe, progress, log, test } = run;
   return {
     network: network.name,
@@ -236,7 +230,7 @@ function factsOf({ source, engine }: Trainer, run: Run): RunFacts {
     testImages: validationSplit(dataset).length,
     parameters: parametersOf(network).reduce((sum, { shape }) => sum + sizeOf(shape), 0),
     recipe,
-    engine,
+    engine: engine.description,
     progress,
     log,
     test,

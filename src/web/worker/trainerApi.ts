@@ -91,10 +91,10 @@ export type DownloadFormat = "safetensors" | "onnx";
 export interface TrainerApi {
   /** Uses the sample, from the bytes of its file. */
   useSample(bytes: Uint8Array): Promise<DataCounts>;
-  /** Adds images of a class to the user's. */
+  /** Adds images of a class to the user's; without images, a class to fill later. Uses the user's images. */
   addImages(added: LabelledImages): Promise<DataCounts>;
   removeClass(className: string): Promise<DataCounts>;
-  /** Creates a run with the loaded images; a saved run is replaced. */
+  /** Creates a run with the loaded images, and closes the open one. Its first save replaces the saved run. */
   create(settings: PageSettings): Promise<RunFacts>;
   /** Description of the saved run; undefined if there is none. */
   saved(): Promise<
@@ -102,9 +102,9 @@ export interface TrainerApi {
   >;
   /** Opens the saved run; `sample` has the bytes of the sample file if its images are those. */
   restore(sample: Uint8Array | undefined): Promise<RunFacts>;
-  /** Forgets the saved run. */
+  /** Deletes the saved run. */
   forget(unused?: undefined): Promise<void>;
-  /** Trains on; with `isStep`, for one iteration. Returns at once. */
+  /** Continues training; with `isStep`, for one iteration. Returns at once. */
   run(isStep: boolean): Promise<void>;
   /** Ends training after the current iteration, and saves. */
   pause(unused?: undefined): Promise<void>;

@@ -1,5 +1,6 @@
 /** The worker of the view "Try": opens networks, predicts, and explains predictions. */
 
+import type { Engine } from "../../engine/engine.ts";
 import { createWasmEngine } from "../../engine/wasm/wasm.ts";
 import { type ClassActivation, type ClassActivator, createClassActivator } from "../../explain/classActivation.ts";
 import { findFirstKernels, kernelImages } from "../../explain/firstKernels.ts";
@@ -9,6 +10,7 @@ import { occlude, type Saliency } from "../../explain/occlusion.ts";
 import type { Image } from "../../image/image.ts";
 import { createPreprocessor } from "../../image/prepare/preprocess.ts";
 import { imageOfPixels, type RawImage } from "../../image/rawImage.ts";
+import { createCallQueue } from "../../model/callQueue.ts";
 import { type PackedModel, unpackModel } from "../../model/compactModel.ts";
 import { readModelBytes } from "../../model/modelBytes.ts";
 import { type NetworkModel, writeWeights } from "../../model/networkModel.ts";
@@ -77,6 +79,7 @@ export interface ViewerEvent {
 /** An open network with its programs; those for explanations are compiled when they are first needed. */
 interface Opened {
   readonly model: NetworkModel;
+  readonly engine: Engine;
   readonly head: ClassHead;
   readonly chain: LayerChain;
   activator?: ClassActivator;
@@ -88,26 +91,36 @@ const BATCH = 16;
 /** Serves the functions of `ViewerApi`. */
 export function serveViewer(): void {
   let opened: Opened | undefined;
+  let engine: Engine | undefined;
+  // In the order of the calls: the network of the last one stays open.
+  const { turn } = createCallQueue("networks", () => {});
   const current = () => {
     if (opened) return opened;
     throw new Error("no network is open");
   };
   answerCalls<ViewerApi>({
-    async open(file) {
-      const model = "bytes" in file ? await readModelBytes(file.bytes, file.name) : unpackModel(file.packed, file.name);
-      // Layers are small programs, which more threads would only wait for.
-      const engine = await createWasmEngine({ threads: 1 });
-      const chain = await compileLayers(model, engine);
-      opened?.activator?.close();
-      opened?.chain.close();
-      const { network, classNames } = model;
-      opened = { model, head: classHeadOf(model.head, classesOf(network), network.name), chain };
-      return { name: file.name, network, classNames, engine: engine.description, filters: filtersOf(model) };
-    },
-    predict: (image) => predict(current(), imageOfPixels(image)),
-    saliency: (className) => measureSaliency(current(), className),
-    activation: (className) => activate(current(), className),
+    open: (file) =>
+      turn(async () => {
+        // Layers are small programs, which more threads would only wait for.
+        engine ??= await createWasmEngine({ threads: 1 });
+        const next = await openModel(file, engine);
+        opened?.activator?.close();
+        opened?.chain.close();
+        opened = next;
+        const { network, classNames } = next.model;
+        return { name: file.name, network, classNames, engine: engine.description, filters: filtersOf(next.model) };
+      }),
+    predict: async (image) => predict(current(), imageOfPixels(image)),
+    saliency: async (className) => measureSaliency(current(), className),
+    activation: (className) => turn(async () => activate(current(), className)),
   });
+}
+
+async function openModel(file: ModelFile, engine: Engine): Promise<Opened> {
+  const model = "bytes" in file ? await readModelBytes(file.bytes, file.name) : unpackModel(file.packed, file.name);
+  const { network } = model;
+  const head = classHeadOf(model.head, classesOf(network), network.name);
+  return { model, engine, head, chain: await compileLayers(model, engine) };
 }
 
 /** Kernels of a network's first layer as images. */
@@ -162,9 +175,9 @@ async function measureSaliency(opened: Opened, className: string): Promise<SeenS
 }
 
 async function activate(opened: Opened, className: string): Promise<ClassActivation> {
-  const { model, chain } = opened;
+  const { model, engine, chain } = opened;
   const { outputs } = lastOf(opened);
-  opened.activator ??= await createClassActivator(model, await createWasmEngine({ threads: 1 }));
+  opened.activator ??= await createClassActivator(model, engine);
   const { layer } = opened.activator;
   const place = chain.layers.findIndex((placed) => placed.layer.name === layer);
   return opened.activator.compute(outputs[place] as Float32Array, model.classNames.indexOf(className));

@@ -5,7 +5,8 @@
  * Longer than other files by its tables of values. Names follow `dnnl.h`; values were printed by C programs compiled with the headers of 2.6.3, 3.0, 3.3, 3.7.2 and 3.12.1.
  */
 import { ClosedError, NativeError, UnimplementedError } from "../../../errors.ts";
-import { type ForeignFunctions, loadKoffi } from "./koffi.ts";
+import type { ForeignFunctions } from "../../../koffi.ts";
+import { loadKoffi } from "./koffi.ts";
 import type { ConvolutionWindow, LrnOptions, MemoryFormat, OneDnn, QueryRole, Session } from "./oneDnn.ts";
 
 export const FORMAT_ANY = 1;

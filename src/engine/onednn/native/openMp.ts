@@ -1,6 +1,7 @@
 /** OpenMP, which runs oneDNN's threads: GNU's, LLVM's, Intel's or Microsoft's, depending on the build of oneDNN. */
 import { messageOf, NativeError } from "../../../errors.ts";
-import { type ForeignFunctions, loadKoffi } from "./koffi.ts";
+import type { ForeignFunctions } from "../../../koffi.ts";
+import { loadKoffi } from "./koffi.ts";
 import { loadSystem } from "./loadSystem.ts";
 import type { System } from "./system.ts";
 

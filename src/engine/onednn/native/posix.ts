@@ -1,5 +1,5 @@
 /** Memory and libraries on Linux (glibc and musl), macOS and FreeBSD. */
-import type { ForeignFunctions } from "./koffi.ts";
+import type { ForeignFunctions } from "../../../koffi.ts";
 import type { System } from "./system.ts";
 
 /** Values of `sys/mman.h` and `dlfcn.h` that differ. */

@@ -1,5 +1,5 @@
 /** Memory and libraries on Windows, by kernel32. Tried under Wine only. */
-import type { ForeignFunctions } from "./koffi.ts";
+import type { ForeignFunctions } from "../../../koffi.ts";
 import type { System } from "./system.ts";
 
 const MEM_COMMIT = 0x1000;

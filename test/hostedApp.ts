@@ -1,0 +1,105 @@
+/** The browser app on a host, opened in Chromium. */
+/// <reference lib="dom" />
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, normalize } from "node:path";
+import type { Page } from "playwright-core";
+import { writeWebFolder } from "../src/exchange/writeWeb.ts";
+import { encodePng } from "../src/image/files/decode.ts";
+import { openClassifier } from "../src/model/classifier.ts";
+import { type Look, launchChromium, openPage } from "./browser.ts";
+import { serve } from "./localServer.ts";
+import { noise } from "./packPictures.ts";
+import { writeColour } from "./servedNetworks.ts";
+
+const isolation = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
+
+/** A wide, light page. */
+export const wide: Look = { width: 1280, colorScheme: "light" };
+/** Selector of the inputs that choose images. */
+export const chooser = 'input[accept="image/*"]';
+
+/** The app with one network, `colour.safetensors` in `folder`. */
+export interface HostedApp {
+  readonly folder: string;
+  readonly url: string;
+  /** Path of an image of noise. */
+  readonly image: string;
+  /** Opens a page, by default that of the host. */
+  open(look?: Look, url?: string): Promise<{ readonly page: Page; readonly problems: () => readonly string[] }>;
+  /** Rows that the page is to show for an image, by default `image`. */
+  rowsOf(weights: string, file?: string): Promise<readonly string[]>;
+  close(): Promise<void>;
+}
+
+/** Writes the app, and serves it. */
+export async function hostApp(): Promise<HostedApp> {
+  const folder = await mkdtemp(join(tmpdir(), "alexnet-web-"));
+  const image = join(folder, "noise.png");
+  await writeFile(image, await encodePng(noise(1, 30, 20, 3)));
+  await writeFile(join(folder, "text.png"), "<b>no image</b>");
+  await writeColour(join(folder, "colour.safetensors"));
+  await writeWebFolder([join(folder, "colour.safetensors")], join(folder, "site"));
+  const host = await serve(async (request, response) => {
+    const path = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://host").pathname));
+    const file = await readFile(join(folder, "site", path === "/" ? "index.html" : path)).catch(() => undefined);
+    const type = path === "/" ? "text/html" : "application/octet-stream";
+    response.writeHead(file ? 200 : 404, { ...isolation, "Content-Type": type }).end(file);
+  });
+  const browser = await launchChromium();
+  return {
+    folder,
+    url: host.url,
+    image,
+    async open(look = wide, url = `${host.url}/`) {
+      const { page, complaints } = await openPage(browser, url, look, url.startsWith(host.url) ? host.url : url);
+      // The workers are copies of the page's script.
+      return { page, problems: () => complaints.filter((complaint) => !complaint.startsWith("request: blob:")) };
+    },
+    async rowsOf(weights, file = image) {
+      const classifier = await openClassifier(weights);
+      const classes = await classifier.predict(file);
+      await classifier.close();
+      return classes
+        .slice(0, 5)
+        .map(({ className, probability }) => `${className}\t${(100 * probability).toFixed(1)} %\t`);
+    },
+    async close() {
+      await browser.close();
+      host.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/** Rows of the most probable classes. */
+export function probabilitiesOf(page: Page): Promise<readonly string[]> {
+  return page.locator(".classes tbody tr").allInnerTexts();
+}
+
+/** Adds a class to fill. */
+export async function newClass(page: Page, name: string): Promise<void> {
+  await page.getByLabel("Name of a new class").fill(name);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name, exact: true }).waitFor();
+}
+
+/** Adds a class of light and one of dark images, with names that look like markup. */
+export async function addTwoClasses(page: Page): Promise<void> {
+  for (const [name, level] of [
+    ["<b>light</b>", 230],
+    ["</script>dark", 20],
+  ] as const) {
+    await newClass(page, name);
+    const files = await Promise.all(
+      Array.from({ length: 8 }, async (_, i) => {
+        const data = new Uint8Array(3 * 32 * 32).fill(level + i);
+        const buffer = await encodePng({ width: 32, height: 32, channels: 3, data });
+        return { name: `${i}.png`, mimeType: "image/png", buffer: Buffer.from(buffer) };
+      }),
+    );
+    const card = page.locator(".card").filter({ has: page.getByRole("heading", { name, exact: true }) });
+    await card.locator('input[type="file"]').setInputFiles(files);
+    await card.getByText("8 images").waitFor();
+  }
+}

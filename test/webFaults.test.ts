@@ -1,0 +1,171 @@
+/** Faults that the browser app meets: large images, unreadable networks, missing images, a worker that ends, full storage. */
+/// <reference lib="dom" />
+import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { isDeepStrictEqual } from "node:util";
+import { build } from "esbuild";
+import type { Page } from "playwright-core";
+import { encodePng } from "../src/image/files/decode.ts";
+import { readModel, writeModel } from "../src/model/modelFile.ts";
+import { skippedWithoutChromium } from "./browser.ts";
+import { addTwoClasses, chooser, type HostedApp, hostApp, newClass, probabilitiesOf, wide } from "./hostedApp.ts";
+import { noise } from "./packPictures.ts";
+
+let app: HostedApp;
+let folder: string;
+
+describe("faults of the browser app", { skip: skippedWithoutChromium() }, () => {
+  before(async () => {
+    app = await hostApp();
+    ({ folder } = app);
+  });
+  after(() => app?.close());
+
+  it("reads an image that is wider than a canvas", async () => {
+    const { page, problems } = await app.open();
+    await page.locator(".status", { hasText: "parameters" }).waitFor();
+    const wideImage = join(folder, "wide.png");
+    await writeFile(wideImage, await encodePng(noise(2, 70_000, 12, 3)));
+    await page.setInputFiles(chooser, wideImage);
+    await page.locator(".classes tbody tr").nth(4).waitFor();
+    assert.deepEqual(await probabilitiesOf(page), await app.rowsOf(join(folder, "colour.safetensors"), wideImage));
+    assert.deepEqual(problems(), []);
+    await page.context().close();
+  });
+
+  it("shows no prediction of the last network once another is chosen", async () => {
+    const { page, problems } = await app.open();
+    await page.locator(".status", { hasText: "parameters" }).waitFor();
+    await page.setInputFiles(chooser, join(folder, "noise.png"));
+    await page.locator(".classes tbody tr").nth(4).waitFor();
+    const broken = { name: "broken.safetensors", mimeType: "", buffer: Buffer.from("no weights") };
+    await page.locator('input[accept=".safetensors"]').setInputFiles(broken);
+    await page.locator(".problem", { hasText: "broken.safetensors cannot be opened" }).waitFor();
+    assert.equal(await page.locator(".classes").count(), 0);
+    assert.deepEqual(problems(), []);
+    await page.context().close();
+  });
+
+  it("names a class without images, files that are skipped, and an end of the computation", async () => {
+    const { page } = await app.open(wide, `${app.url}/#train`);
+    await page.getByRole("button", { name: "Use the Fashion-MNIST sample" }).click();
+    await page.getByText("Ankle boot").first().waitFor();
+    await newClass(page, "own");
+    await page.getByRole("button", { name: "Create the run" }).click();
+    await page.locator(".problem", { hasText: "expected at least 2 classes, got 1" }).waitFor();
+    await newClass(page, "other");
+    await page.getByRole("button", { name: "Create the run" }).click();
+    await page.locator(".problem", { hasText: "own: expected at least 2 images, got 0" }).waitFor();
+    const [text, large] = [join(folder, "text.png"), join(folder, "large.png")];
+    await writeFile(large, await encodePng({ width: 9000, height: 6000, channels: 1, data: new Uint8Array(54e6) }));
+    const card = page.locator(".card").filter({ has: page.getByRole("heading", { name: "own", exact: true }) });
+    await card.locator('input[type="file"]').setInputFiles([text, large]);
+    await page.locator(".problem", { hasText: "2 files were skipped. The first: text.png: not an image" }).waitFor();
+    await card.locator('input[type="file"]').setInputFiles(large);
+    await page.locator(".problem", { hasText: "large.png: 9,000 × 6,000 pixels, expected at most 50" }).waitFor();
+    for (const name of ["own", "other"]) await page.getByRole("button", { name: `Remove ${name}` }).click();
+    await addTwoClasses(page);
+    await createRun(page, 500);
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.getByText(/^Training$/).waitFor();
+    // The page ends a worker before it can answer.
+    for (const worker of page.workers()) {
+      await worker.evaluate(() => void setTimeout(() => reportError(new Error("out of memory")))).catch(() => {});
+    }
+    await page.locator('section [role="status"]', { hasText: /Stopped: .*memory/ }).waitFor();
+    await page.locator(".problem", { hasText: "Reload the page" }).waitFor();
+    assert.equal(await page.getByRole("button", { name: "Start" }).isDisabled(), true);
+    await page.context().close();
+  });
+
+  it("begins with the preprocessing of a weights file, and with its last layer only for the same classes", async () => {
+    const { page, problems } = await app.open(wide, `${app.url}/#train`);
+    await addTwoClasses(page);
+    const begin = async (file: string) => {
+      await createRun(page, 3, file);
+      await page.getByText("Creating the run").waitFor({ state: "detached" });
+      const button = page.getByRole("button", { name: "Download weights (.safetensors)" });
+      const [download] = await Promise.all([page.waitForEvent("download"), button.click()]);
+      const path = join(folder, "begun.safetensors");
+      await download.saveAs(path);
+      return readModel(path);
+    };
+    const colour = await readModel(join(folder, "colour.safetensors"));
+    const first = await begin(join(folder, "colour.safetensors"));
+    assert.deepEqual(first.preprocessing, colour.preprocessing);
+    assert.deepEqual(first.weights.get("conv1.weight"), colour.weights.get("conv1.weight"));
+    const changed = new Map([...first.weights].map(([name, values]) => [name, values.map((value) => value + 1)]));
+    for (const classNames of [first.classNames, ["one", "other"]]) {
+      const file = join(folder, "changed.safetensors");
+      await writeModel(file, { ...first, classNames, weights: changed });
+      const { weights } = await begin(file);
+      assert.deepEqual(weights.get("conv1.weight"), changed.get("conv1.weight"));
+      const isKept = isDeepStrictEqual(weights.get("fc3.weight"), changed.get("fc3.weight"));
+      assert.equal(isKept, classNames === first.classNames);
+    }
+    assert.deepEqual(problems(), []);
+    await page.context().close();
+  });
+
+  it("offers the saved run with its own settings while a new one has not been saved", async () => {
+    const { page, problems } = await app.open(wide, `${app.url}/#train`);
+    await addTwoClasses(page);
+    await createRun(page, 500);
+    await page.getByRole("button", { name: "One step" }).click();
+    await page.getByText("Saved in this browser").waitFor();
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.getByText(/^Training$/).waitFor();
+    await createRun(page, 3);
+    await page.getByText("0.00 / 3").waitFor();
+    assert.equal(await page.getByText("Saved in this browser").count(), 0);
+    await page.reload();
+    await page.getByRole("button", { name: "Open the saved run" }).click();
+    await page.getByText(/ \/ 500$/).waitFor();
+    assert.deepEqual(problems(), []);
+    await page.context().close();
+  });
+
+  it("draws a run of 200,000 iterations, more than the arguments of one call, with ticks that are not rounded", async () => {
+    const { outputFiles } = await build({
+      entryPoints: [fileURLToPath(new URL("../src/web/chart.ts", import.meta.url))],
+      ...{ bundle: true, write: false, format: "iife", globalName: "chart" },
+    });
+    const { page } = await app.open(wide, "about:blank");
+    const points = `Array.from({ length: 200000 }, (_, i) => [i + 1, i % 2 === 0 ? NaN : 1.5])`;
+    const options = `{ title: "Loss", lines: [{ name: "training", style: "train", points: ${points} }] }`;
+    const drawn = await page.evaluate<string>(`${outputFiles[0]?.text}; chart.drawLines(${options}).outerHTML`);
+    assert.match(drawn, />200,000</);
+    assert.match(drawn, /training: 1\.500/);
+    const ticks = [...drawn.matchAll(/text-anchor="end">([\d.]+)</g)].map(([, tick]) => tick);
+    assert.deepEqual(ticks, ["0.0", "0.5", "1.0", "1.5", "2.0"]);
+    await page.context().close();
+  });
+
+  it("says that storage is full, and not that a run is saved", async () => {
+    const { page } = await app.open(wide, `${app.url}/#train`);
+    await addTwoClasses(page);
+    const session = await page.context().newCDPSession(page);
+    await session.send("Storage.overrideQuotaForOrigin", { origin: app.url, quotaSize: 1000 });
+    await createRun(page, 3);
+    await page.getByRole("button", { name: "One step" }).click();
+    await page.getByText(/It cannot be saved in this browser \(QuotaExceededError/).waitFor();
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.locator('section [role="status"]', { hasText: "Finished" }).waitFor();
+    await page.getByText(/It cannot be saved in this browser/).waitFor();
+    await page.reload();
+    await page.getByRole("button", { name: "Create the run" }).waitFor();
+    assert.equal(await page.getByRole("button", { name: "Open the saved run" }).count(), 0);
+    await page.context().close();
+  });
+});
+
+/** Creates a run that begins with a weights file. */
+async function createRun(page: Page, epochs: number, file = join(folder, "colour.safetensors")): Promise<void> {
+  await page.locator('input[accept=".safetensors"]').setInputFiles(file);
+  await page.getByLabel("Epochs").fill(String(epochs));
+  await page.getByLabel("Epochs").press("Enter");
+  await page.getByRole("button", { name: "Create the run" }).click();
+}
