@@ -1,58 +1,36 @@
 /** Cross-validation from end to end: folds are stratified, trained, resumed fold by fold, reported, and used as one model. */
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, test } from "node:test";
-import sharp from "sharp";
+import { readFile, writeFile } from "node:fs/promises";
+import { test } from "node:test";
 import { listImageFolder } from "../src/dataset/folder/imageFolder.ts";
-import { conv2d, flatten, linear, maxPool2d, relu } from "../src/layers/kinds.ts";
-import type { AnyLayer } from "../src/layers/layer.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import { evaluateEnsemble } from "../src/model/evaluateEnsemble.ts";
 import { predictFiles } from "../src/model/predictFiles.ts";
-import type { Network } from "../src/network/network.ts";
 import { readRunConfig } from "../src/settings/runConfig.ts";
 import { type TrainFoldsOptions, trainFolds } from "../src/trainer/trainFolds.ts";
+import { colourNames, colourNetwork, colourPhoto } from "./colourPhotos.ts";
 import { runMain } from "./mainOutput.ts";
+import { testFolder } from "./testFolder.ts";
 import { writeFiles } from "./writeFiles.ts";
 
-const network: Network = {
-  name: "colours",
-  source: "",
-  deviations: [],
-  input: [3, 12, 12],
-  layers: [
-    conv2d("conv1", { outChannels: 6, kernelSize: 3, stride: 2 }),
-    relu("relu1"),
-    maxPool2d("pool1", { kernelSize: 2, stride: 2 }),
-    flatten("flatten"),
-    linear("fc2", { outFeatures: 3 }),
-  ] as readonly AnyLayer[],
-};
-const names = ["blue", "green", "red"] as const;
 const images = 36;
 
-let base: string;
-const cacheBefore = process.env["XDG_CACHE_HOME"];
-const at = (path: string) => join(base, path);
 const nameOf = (i: number) => `${String(i).padStart(4, "0")}.png`;
-const labelOf = (i: number) => names[i % 3] as string;
+const labelOf = (i: number) => colourNames[i % 3] as string;
 
-/** An image of one colour, with noise. */
-function photo(i: number): Promise<Buffer> {
-  const data = Buffer.alloc(16 * 16 * 3, 40);
-  for (let p = 0; p < 256; p++) data[3 * p + 2 - (i % 3)] = 150 + ((7 * p + 13 * i) % 100);
-  return sharp(data, { raw: { width: 16, height: 16, channels: 3 } })
-    .png()
-    .toBuffer();
-}
+/** Rows of a table of labels, with the patient of each image. */
+const rowsOf = (patientOf: (i: number) => string) =>
+  Array.from({ length: images }, (_, i) => `${nameOf(i)},${labelOf(i)},${patientOf(i)}`);
 
-before(async () => {
-  base = await realpath(await mkdtemp(join(tmpdir(), "alexnet-folds-")));
-  process.env["XDG_CACHE_HOME"] = at("cache");
+const at = testFolder("folds", async (at) => {
   const all = [...Array(images).keys()];
-  const photos = await Promise.all(all.map(photo));
+  const photos = await Promise.all(
+    all.map((i) =>
+      colourPhoto([i % 3], i)
+        .png()
+        .toBuffer(),
+    ),
+  );
   await writeFiles(
     at("photos"),
     all.map((i) => [nameOf(i), photos[i] as Buffer]),
@@ -61,13 +39,8 @@ before(async () => {
     at("others"),
     all.map((i) => [`${labelOf(i)}/${nameOf(i)}`, photos[i] as Buffer]),
   );
-  const rows = all.map((i) => `${nameOf(i)},${labelOf(i)},p${Math.floor(i / 4)}`);
+  const rows = rowsOf((i) => `p${Math.floor(i / 4)}`);
   await writeFile(at("labels.csv"), `image,label,patient\n${rows.join("\n")}\n`);
-});
-after(async () => {
-  if (cacheBefore === undefined) delete process.env["XDG_CACHE_HOME"];
-  else process.env["XDG_CACHE_HOME"] = cacheBefore;
-  await rm(base, { recursive: true });
 });
 
 const options = () =>
@@ -75,7 +48,7 @@ const options = () =>
     dataset: at("photos"),
     labels: at("labels.csv"),
     labelColumn: "label",
-    network,
+    network: colourNetwork,
     threads: 1,
     batchSize: 6,
     learningRate: 0.02,
@@ -102,7 +75,7 @@ test("folds are a partition, stratified, and keep groups together", async () => 
   const folds = await heldOut(4);
   assert.deepEqual([...new Set(folds.flat())].length, images);
   for (const fold of folds) {
-    const counts = names.map((name) => fold.filter((path) => labelOf(Number.parseInt(path, 10)) === name).length);
+    const counts = colourNames.map((name) => fold.filter((path) => labelOf(Number.parseInt(path, 10)) === name).length);
     assert.deepEqual(counts, [3, 3, 3]);
   }
   assert.deepEqual(await heldOut(4), folds, "the same on every call");
@@ -117,6 +90,12 @@ test("folds are a partition, stratified, and keep groups together", async () => 
   await assert.rejects(
     heldOut(10, { groupColumn: "patient" }),
     /expected at least 10 groups, one for each fold, got 9/,
+  );
+  await writeFile(at("one.csv"), `image,label,patient\n${rowsOf(() => "p0").join("\n")}\n`);
+  const oneGroup = { labels: at("one.csv"), labelColumn: "label", groupColumn: "patient" };
+  await assert.rejects(
+    listImageFolder(at("photos"), oneGroup),
+    /expected at least two groups, .*, got one; choose another --group-column/,
   );
   await assert.rejects(listImageFolder(at("others"), { fold: 1 }), /fold: expected the number of folds, got none/);
   await assert.rejects(listImageFolder(at("others"), { folds: 3, fold: 4 }), /from 1 to 3, got 4/);
@@ -144,7 +123,8 @@ test("trained, reported, and used as one model; interrupted and resumed with the
   const call = { ...options(), run: at("parts"), observer, signal: stop.signal };
   const stopped = await trainFolds({ ...call, onFold });
   assert.deepEqual([stopped.end, stopped.folds.length], ["interrupt", 2]);
-  await assert.rejects(trainFolds({ ...options(), run: at("parts") }), /already contains a run; add --resume/);
+  await assert.rejects(predictFiles(at("parts"), []).next(), /expected weights of 3 folds, got none of fold 3; resume/);
+  await assert.rejects(trainFolds({ ...options(), run: at("parts") }), /parts already contains a run; add --resume/);
   await assert.rejects(
     trainFolds({ run: at("parts"), resume: true, learningRate: 1 }),
     /--learning-rate is 1, the run was started with 0.02/,
@@ -188,7 +168,7 @@ test("the folder of folds is a model", async () => {
 });
 
 test("command: progress names the fold, and the table has mean and deviation", async () => {
-  await writeFile(at("net.json"), JSON.stringify(network));
+  await writeFile(at("net.json"), JSON.stringify(colourNetwork));
   const base = ["train", at("photos"), "--labels", at("labels.csv"), "--label-column", "label"];
   const settings = ["--network", at("net.json"), "--epochs", "1", "--threads", "1", "--fit", "resize"];
   const run = ["--run", at("command")];

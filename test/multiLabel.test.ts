@@ -1,85 +1,50 @@
 /** Several labels an image from end to end: three layouts of tables trained on, evaluated, resumed, predicted, exported. */
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, test } from "node:test";
-import sharp from "sharp";
+import { readFile, writeFile } from "node:fs/promises";
+import { test } from "node:test";
 import { loadModel } from "../src/checkpoint/model.ts";
 import { readLog } from "../src/checkpoint/runLog.ts";
-import { conv2d, flatten, linear, maxPool2d, relu } from "../src/layers/kinds.ts";
-import type { AnyLayer } from "../src/layers/layer.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import { evaluateEnsemble } from "../src/model/evaluateEnsemble.ts";
-import type { Network } from "../src/network/network.ts";
+import { createLiveRun } from "../src/runs/liveRun.ts";
 import { readRunConfig } from "../src/settings/runConfig.ts";
 import { type TrainOptions, trainClassifier } from "../src/trainer/trainClassifier.ts";
+import { colourNames, colourNetwork, colourPhoto } from "./colourPhotos.ts";
 import { runMain } from "./mainOutput.ts";
+import { testFolder } from "./testFolder.ts";
 import { writeFiles } from "./writeFiles.ts";
 
-const network: Network = {
-  name: "colours",
-  source: "",
-  deviations: [],
-  input: [3, 12, 12],
-  layers: [
-    conv2d("conv1", { outChannels: 6, kernelSize: 3, stride: 2 }),
-    relu("relu1"),
-    maxPool2d("pool1", { kernelSize: 2, stride: 2 }),
-    flatten("flatten"),
-    linear("fc2", { outFeatures: 3 }),
-  ] as readonly AnyLayer[],
-};
-const names = ["blue", "green", "red"] as const;
 const images = 64;
 
-let base: string;
-const cacheBefore = process.env["XDG_CACHE_HOME"];
-const at = (path: string) => join(base, path);
 const nameOf = (i: number) => String(i).padStart(4, "0");
 /** Every subset of the colours, none included. */
-const labelsOf = (i: number) => names.filter((_, c) => (i >> c) & 1);
+const coloursOf = (i: number) => [0, 1, 2].filter((c) => (i >> c) & 1);
+const labelsOf = (i: number) => coloursOf(i).map((c) => colourNames[c] as string);
 const isTest = (i: number) => i >= 48;
 
-/** An image whose channels are bright if it has their colour. */
-function photo(i: number): Promise<Buffer> {
-  const data = Buffer.alloc(16 * 16 * 3, 30);
-  for (let p = 0; p < 256; p++) {
-    for (let c = 0; c < 3; c++) if ((i >> c) & 1) data[3 * p + 2 - c] = 150 + ((7 * p + 13 * i) % 100);
-  }
-  return sharp(data, { raw: { width: 16, height: 16, channels: 3 } })
-    .png()
-    .toBuffer();
-}
-
-before(async () => {
-  base = await realpath(await mkdtemp(join(tmpdir(), "alexnet-labels-")));
-  process.env["XDG_CACHE_HOME"] = at("cache");
+const at = testFolder("labels", async (at) => {
   const all = [...Array(images).keys()];
-  const files = await Promise.all(all.map(async (i) => [`${nameOf(i)}.png`, await photo(i)] as const));
+  const files = await Promise.all(
+    all.map(async (i) => [`${nameOf(i)}.png`, await colourPhoto(coloursOf(i), i).png().toBuffer()] as const),
+  );
   await writeFiles(at("photos"), files);
   const split = (i: number) => (isTest(i) ? "test" : i % 5 === 0 ? "val" : "train");
   const table = (header: string, row: (i: number) => string) => `${header}\n${all.map(row).join("\n")}\n`;
-  const cells = (i: number) => names.map((_, c) => (i >> c) & 1).join(",");
+  const cells = (i: number) => colourNames.map((_, c) => (i >> c) & 1).join(",");
   const separated = table("id,tags,split", (i) => `${nameOf(i)},${labelsOf(i).join(" | ")},${split(i)}`);
   await writeFile(at("separated.csv"), separated);
   await writeFile(
     at("columns.csv"),
-    table(`id,split,${names.join(",")}`, (i) => `${nameOf(i)},${split(i)},${cells(i)}`),
+    table(`id,split,${colourNames.join(",")}`, (i) => `${nameOf(i)},${split(i)},${cells(i)}`),
   );
   const lines = all.map((i) =>
     JSON.stringify({ file_name: `${nameOf(i)}.png`, labels: labelsOf(i), patient: String(i >> 1) }),
   );
   await writeFile(at("lists.jsonl"), lines.join("\n"));
 });
-after(async () => {
-  if (cacheBefore === undefined) delete process.env["XDG_CACHE_HOME"];
-  else process.env["XDG_CACHE_HOME"] = cacheBefore;
-  await rm(base, { recursive: true });
-});
 
 const common = {
-  network,
+  network: colourNetwork,
   threads: 1,
   batchSize: 8,
   learningRate: 0.05,
@@ -102,9 +67,9 @@ test("labels between separators: trained, stored, evaluated, predicted", async (
   assert.ok(messages.some((message) => message.includes('labels from column "tags", separated by "|"')));
   const config = await readRunConfig(at("run"));
   assert.equal(config?.head, "sigmoid");
-  assert.deepEqual(config?.dataset.classNames, names);
+  assert.deepEqual(config?.dataset.classNames, colourNames);
   const trained = [...Array(48).keys()].filter((i) => i % 5 !== 0);
-  const counts = names.map((_, c) => trained.filter((i) => (i >> c) & 1).length);
+  const counts = colourNames.map((_, c) => trained.filter((i) => (i >> c) & 1).length);
   assert.deepEqual(config?.dataset.trainImagesPerClass, counts);
   assert.equal(result.last?.testAccuracy, 1, "exact match of every validation image");
   assert.equal(result.last?.testMeanAveragePrecision, 1);
@@ -116,6 +81,16 @@ test("labels between separators: trained, stored, evaluated, predicted", async (
     assert.deepEqual(evaluation?.multiLabel?.threshold, model.thresholds);
     assert.deepEqual([evaluation?.images, evaluation?.multiLabel?.exactMatch], [16, 1]);
     assert.deepEqual(evaluation?.confusion, []);
+    const columns = { labels: at("columns.csv"), labelColumns: colourNames };
+    assert.equal((await classifier.evaluate(columns))?.multiLabel?.exactMatch, 1, "instead of the run's column");
+    const others = [...Array(images).keys()].filter((i) => !coloursOf(i).includes(0));
+    await writeFile(
+      at("others.csv"),
+      ["id,tags", ...others.map((i) => `${nameOf(i)},${labelsOf(i).join("|")}`)].join("\n"),
+    );
+    const fewer = { dataset: at("photos"), labels: at("others.csv"), labelColumn: "tags", labelSeparator: "|" };
+    const ofTwo = await classifier.evaluate(fewer);
+    assert.equal(ofTwo?.multiLabel?.exactMatch, 1, "labels are matched by name");
     for (const i of [0, 3, 7]) {
       const classes = await classifier.predict(at(`photos/${nameOf(i)}.png`));
       const present = classes.filter(({ isPresent }) => isPresent).map(({ className }) => className);
@@ -133,6 +108,17 @@ test("labels between separators: trained, stored, evaluated, predicted", async (
     assert.ok(report.includes(text), text);
   }
   assert.ok(!report.includes("Confusion matrix"));
+  assert.match(report, /<dt>exact match at fitted thresholds(, best [^<]*)?<\/dt>/);
+  assert.match(report, /<dt>train exact match at 50\.0 %, epoch<\/dt>/);
+  // Evaluations in training use a threshold of 0.5, also if thresholds are fitted.
+  const { page } = await (await createLiveRun(at("run"))).view();
+  assert.match(page, /Exact match at 50\.0 % on the validation images/);
+  for (const text of ["train exact match", "test exact match", "Loss and exact match at 50.0 % against epoch"]) {
+    for (const each of [report, page]) assert.ok(each.includes(text), text);
+  }
+  for (const text of ["train accuracy", "test accuracy", "validation accuracy", "Loss and accuracy"]) {
+    for (const each of [report, page]) assert.ok(!each.includes(text), text);
+  }
 });
 
 test("columns of 0 and 1 and lists of labels give the same run, bit for bit", async () => {
@@ -147,7 +133,7 @@ test("columns of 0 and 1 and lists of labels give the same run, bit for bit", as
   assert.deepEqual(await best("columns"), await best("short"));
   await trainClassifier({ ...options, labels: at("lists.jsonl"), groupColumn: "patient", run: at("lists") });
   assert.ok(messages.some((message) => message.includes('labels from the lists in column "labels", groups from')));
-  assert.deepEqual((await readRunConfig(at("lists")))?.dataset.classNames, names);
+  assert.deepEqual((await readRunConfig(at("lists")))?.dataset.classNames, colourNames);
 });
 
 test("a resumed run ends with the same weights, bit for bit", async () => {
@@ -199,12 +185,27 @@ test("an ensemble averages probabilities and thresholds", async () => {
     thresholds.map((threshold) => (threshold + 0.5) / 2),
   );
   assert.equal(evaluation?.runs[0]?.top1Accuracy, 1, "exact match of the first run");
+  const alone = new Set<number>();
+  for (const options of [{}, { threshold: 0.9 }, { threshold: 0.999 }]) {
+    const both = await evaluateEnsemble([at("run"), at("whole")], { threads: 1, batchSize: 8, ...options });
+    for (const [i, run] of ["run", "whole"].entries()) {
+      const classifier = await openClassifier(at(run), { threads: 1, batchSize: 8 });
+      const { multiLabel } = (await classifier.evaluate(options).finally(() => classifier.close())) ?? {};
+      assert.equal(both?.runs[i]?.top1Accuracy, multiLabel?.exactMatch, `${run} at its own thresholds`);
+      alone.add(multiLabel?.exactMatch ?? -1);
+    }
+  }
+  assert.ok(alone.size > 2, "thresholds make a difference");
+  const mixed = evaluateEnsemble([at("run"), at("single")], { threads: 1, batchSize: 8 });
+  await assert.rejects(mixed, /expected the head of the first run, /);
 });
 
 test("commands: evaluate, predict, check, ONNX with probabilities", async () => {
   const evaluated = await runMain("evaluate", at("run"), "--plots", at("plots"), "--csv", at("all.csv"));
   assert.equal(evaluated.exit, 0, evaluated.stderr);
   assert.match(evaluated.stdout, /exact match at fitted thresholds +100(\.0)? %/);
+  const together = await runMain("evaluate", at("run"), at("whole"));
+  assert.match(together.stdout, /^Run +Network +Exact match$/m);
   assert.match(evaluated.stdout, /Class +Images +Correct +Precision +Recall +F1 +AP +Threshold/);
   assert.match(await readFile(at("all.csv"), "utf8"), /,blue; green; red,blue; green; red,/);
   assert.match(await readFile(at("plots/precision-recall.svg"), "utf8"), /mean AP 100/);

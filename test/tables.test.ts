@@ -1,58 +1,33 @@
 /** Labels in a table from end to end: three layouts of Kaggle and Hugging Face are trained on, evaluated, resumed and checked. */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtemp, realpath, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, test } from "node:test";
-import sharp from "sharp";
+import { writeFile } from "node:fs/promises";
+import { test } from "node:test";
 import { ConfigError, UsageError } from "../src/errors.ts";
-import { conv2d, flatten, linear, maxPool2d, relu } from "../src/layers/kinds.ts";
-import type { AnyLayer } from "../src/layers/layer.ts";
 import { openClassifier } from "../src/model/classifier.ts";
-import type { Network } from "../src/network/network.ts";
 import { readRunConfig } from "../src/settings/runConfig.ts";
 import { type TrainOptions, trainClassifier } from "../src/trainer/trainClassifier.ts";
+import { colourNetwork, colourPhoto } from "./colourPhotos.ts";
 import { runMain } from "./mainOutput.ts";
+import { testFolder } from "./testFolder.ts";
 import { writeFiles } from "./writeFiles.ts";
 
-const network: Network = {
-  name: "colours",
-  source: "",
-  deviations: [],
-  input: [3, 12, 12],
-  layers: [
-    conv2d("conv1", { outChannels: 6, kernelSize: 3, stride: 2 }),
-    relu("relu1"),
-    maxPool2d("pool1", { kernelSize: 2, stride: 2 }),
-    flatten("flatten"),
-    linear("fc2", { outFeatures: 3 }),
-  ] as readonly AnyLayer[],
-};
 const breeds = ["beagle", "collie", "pug"] as const;
 const images = 36;
 
-let base: string;
-const cacheBefore = process.env["XDG_CACHE_HOME"];
-const at = (path: string) => join(base, path);
 const nameOf = (i: number) => String(i).padStart(4, "0");
 const breedOf = (i: number) => breeds[i % 3] as string;
 const rows = (from: number, to: number, row: (i: number) => string) =>
   Array.from({ length: to - from }, (_, k) => row(from + k)).join("\n");
 
-/** A photo whose colour is that of its breed, with a few other pixels. */
-function photo(i: number): Promise<Buffer> {
-  const data = Buffer.alloc(16 * 16 * 3, 40);
-  for (let p = 0; p < 256; p++) data[3 * p + (i % 3)] = 150 + ((7 * p + 13 * i) % 100);
-  return sharp(data, { raw: { width: 16, height: 16, channels: 3 } })
-    .jpeg()
-    .toBuffer();
-}
-
-before(async () => {
-  base = await realpath(await mkdtemp(join(tmpdir(), "alexnet-tables-")));
-  process.env["XDG_CACHE_HOME"] = at("cache");
-  const photos = await Promise.all(Array.from({ length: images }, (_, i) => photo(i)));
+const at = testFolder("tables", async (at) => {
+  const photos = await Promise.all(
+    Array.from({ length: images }, (_, i) =>
+      colourPhoto([i % 3], i)
+        .jpeg()
+        .toBuffer(),
+    ),
+  );
   const files = (place: (i: number) => string) => photos.map((bytes, i) => [place(i), bytes] as const);
   const folderOf = (i: number) => (i < 30 ? "train" : "test");
   // Kaggle: a flat folder, ids without extension; and one table with splits for all folders.
@@ -73,16 +48,11 @@ before(async () => {
     rows(from, to, (i) => JSON.stringify({ file_name: `${nameOf(i)}.jpg`, label: breedOf(i) }));
   await writeFile(at("hf/train/metadata.jsonl"), lines(0, 30));
   await writeFile(at("hf/test/metadata.jsonl"), lines(30, images));
-  execFileSync("tar", ["-C", base, "-czf", at("hf.tar.gz"), "hf"]);
-});
-after(async () => {
-  if (cacheBefore === undefined) delete process.env["XDG_CACHE_HOME"];
-  else process.env["XDG_CACHE_HOME"] = cacheBefore;
-  await rm(base, { recursive: true });
+  execFileSync("tar", ["-C", at(""), "-czf", at("hf.tar.gz"), "hf"]);
 });
 
 const common = {
-  network,
+  network: colourNetwork,
   threads: 1,
   batchSize: 6,
   learningRate: 0.02,

@@ -124,6 +124,8 @@ export interface HeifItem {
   readonly properties: readonly Uint8Array[];
   /** Items of a derived image. */
   readonly tiles?: readonly number[];
+  /** Items of alpha that the colours are multiplied by. */
+  readonly multipliedBy?: readonly number[];
 }
 
 export const ispe = (width: number, height: number) => box("ispe", [0, 0, 0, 0], u32(width), u32(height));
@@ -144,8 +146,10 @@ export function heifFile(brand: string, items: readonly HeifItem[]): Buffer {
       at += data.length;
       return place;
     });
-    const links = items.flatMap(({ tiles }, i) =>
-      tiles ? [box("dimg", u16(i + 1), u16(tiles.length), tiles.flatMap(u16))] : [],
+    const links = items.flatMap(({ tiles, multipliedBy }, i) =>
+      Object.entries({ dimg: tiles, prem: multipliedBy }).flatMap(([type, to]) =>
+        to ? [box(type, u16(i + 1), u16(to.length), to.flatMap(u16))] : [],
+      ),
     );
     return box(
       "meta",

@@ -4,7 +4,7 @@ import type { Image } from "../image/image.ts";
 import { imageOfPixels, kindOf, type RawImage, shown } from "../image/rawImage.ts";
 import { arrayNameOf, isByteArray } from "../image/typedArray.ts";
 import { type Dataset, loadDefaults, type Split } from "./dataset.ts";
-import { heldOut } from "./holdOut.ts";
+import { heldInPart, heldOut } from "./holdOut.ts";
 import { createLabelSetIndex, type LabelSet } from "./labelSets.ts";
 import { asChecked, checkClassNames, checkedLabel, checkedSet, createMemoryDataset, explaining } from "./ownDataset.ts";
 import { stratify } from "./stratify.ts";
@@ -250,6 +250,5 @@ function heldIndices(
   if (fraction === 0) return new Set();
   if (!labelSets) return heldOut(labels, classNames, fraction, seed);
   const sets = Array.from(labels, (label) => labelSets[label] as LabelSet);
-  const parts = stratify(sets, [fraction, 1 - fraction], seed);
-  return new Set([...parts.keys()].filter((i) => parts[i] === 0));
+  return heldInPart(stratify(sets, [fraction, 1 - fraction], seed), fraction);
 }

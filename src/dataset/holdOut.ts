@@ -7,6 +7,16 @@ export function countHeldOut(count: number, fraction: number): number {
 }
 
 /**
+ * Images of part 0 of a division into two. If it contains none or all of the images, the first ones instead, as many as `countHeldOut`, so that neither
+ * part is empty.
+ */
+export function heldInPart(parts: Int32Array, fraction: number): ReadonlySet<number> {
+  const held = new Set([...parts.keys()].filter((i) => parts[i] === 0));
+  if (held.size > 0 && held.size < parts.length) return held;
+  return new Set(Array.from({ length: countHeldOut(parts.length, fraction) }, (_, i) => i));
+}
+
+/**
  * Returns the indices of the images to hold out: a fraction of each class, above 0 and below 1. The choice depends only on the seed, the class's name
  * and the order of its images.
  */

@@ -17,14 +17,20 @@ interface SampleHeader {
 }
 
 const LENGTH_BYTES = 4;
+/** A label is one byte. */
+const MAX_CLASSES = 256;
 
 /**
  * Encodes the first images of a data set: the length of the header, the header as JSON, then labels and levels of the training images, and those of
- * the test images. Throws DataError for images of several sizes.
+ * the test images. Throws DataError for images of several sizes or labels, and for labels that do not fit into a byte.
  */
 export function encodeSample(dataset: Dataset, images: { readonly train: number; readonly test: number }): Uint8Array {
   const { name, classNames, imageSize, channels } = dataset;
   if (!imageSize) throw new DataError(`${name}: expected images of one size for a sample`);
+  if (dataset.train.labelSets) throw new DataError(`${name}: expected one class per image for a sample`);
+  if (classNames.length > MAX_CLASSES) {
+    throw new DataError(`${name}: expected at most ${MAX_CLASSES} classes for a sample, got ${classNames.length}`);
+  }
   const header: SampleHeader = { name, classNames, ...imageSize, channels, ...images };
   const text = new TextEncoder().encode(JSON.stringify(header));
   const pixels = sizeOf([imageSize.width, imageSize.height, channels]);

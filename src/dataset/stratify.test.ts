@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fillWords, randomStream } from "../random.ts";
+import { splitFolder } from "./folder/splitFolder.ts";
+import { heldInPart } from "./holdOut.ts";
 import { limitedIndices } from "./limit.ts";
 import { stratify, stratifyGroups } from "./stratify.ts";
 
@@ -44,6 +46,10 @@ test("a rare label is spread over the parts, the same at every call, differently
   assert.deepEqual([countsOf(sets, parts, 0, 0), countsOf(sets, parts, 1, 0)], [3, 3]);
   assert.notEqual(parts[6], parts[7]);
   assert.deepEqual(stratify(sets, [0.5, 0.5], 0), parts);
+  for (let seed = 0; seed < 8; seed++) {
+    const two = stratify([[0], [1]], [0.5, 0.5], seed);
+    assert.notEqual(two[0], two[1], "on a tie of the label, the part with more room");
+  }
   const others = Array.from({ length: 8 }, (_, seed) => stratify(sets, [0.5, 0.5], seed).join(""));
   assert.ok(new Set(others).size > 1);
 });
@@ -64,8 +70,34 @@ test("groups stay together, and labels keep their fractions about", () => {
       assert.ok(Math.abs(countsOf(sets, parts, part, label) - all / 4) <= 7);
     }
   }
+  const unlabelled = Array.from({ length: 40 }, (_, i) => `${i}`);
+  const halves = stratifyGroups(
+    unlabelled.map(() => []),
+    unlabelled,
+    [0.5, 0.5],
+    0,
+  );
+  assert.equal(halves.filter((part) => part === 0).length, 20, "images without labels count, too");
+  const last = stratifyGroups([[0], [0], [0], [0]], ["a", "a", "a", "b"], [0.05, 0.95], 0);
+  assert.deepEqual([...last], [1, 1, 1, 0], "the last group fills the empty part");
   const few = stratifyGroups([[0], [0], [0], [0]], ["a", "a", "a", "b"], [0.5, 0.5], 0);
   assert.equal(new Set(few).size, 2, "no part is empty");
+});
+
+test("neither part of a division is empty, and the only group is not divided", () => {
+  assert.deepEqual([...heldInPart(Int32Array.of(1, 0, 1, 0), 0.5)], [1, 3]);
+  assert.deepEqual([...heldInPart(Int32Array.of(1, 1, 1, 1, 1), 0.4)], [0, 1], "none held");
+  assert.deepEqual([...heldInPart(Int32Array.of(0, 0, 0), 0.9)], [0, 1], "all held");
+  assert.deepEqual([...heldInPart(Int32Array.of(0), 0.9)], [], "one image is for training");
+  const images = [0, 1, 0, 1].map((label, i) => ({ path: `${i}.jpg`, label, group: "p" }));
+  for (const validationShare of [0.1, 0.9]) {
+    const parts = splitFolder(images, ["a", "b"], { validationShare, seed: 0 });
+    assert.deepEqual([parts.train.length, parts.test.length], [4, 0]);
+    const two = images.map((image, i) => ({ ...image, group: i < 3 ? "p" : "q" }));
+    const { train, test: held } = splitFolder(two, ["a", "b"], { validationShare, seed: 0 });
+    const sizes = [train.length, held.length];
+    assert.deepEqual(sizes, validationShare < 0.5 ? [3, 1] : [1, 3]);
+  }
 });
 
 test("a limit keeps the fraction of each label", () => {

@@ -23,7 +23,8 @@ export function binaryCrossEntropy(
   let loss = 0;
   for (let start = 0; start < length; start += classes) {
     for (let c = 0; c < classes; c++) {
-      const [z, t] = [logits[start + c] as number, targets[start + c] as number];
+      const z = logits[start + c] as number;
+      const t = targets[start + c] as number;
       const positive = (positiveWeights[c] as number) * t;
       const mass = positive + 1 - t;
       // e^−|z| does not overflow.

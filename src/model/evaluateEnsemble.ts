@@ -4,6 +4,7 @@ import { tenCropViews } from "../image/prepare/views.ts";
 import { checkSamePictures, columnsOf, type Member, scoreEnsemble } from "../training/evaluation/ensemble.ts";
 import { evaluateScores } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
+import { thresholdOf, thresholdsOf } from "../training/evaluation/multiLabel.ts";
 import { scoreSplit } from "../training/evaluation/scores.ts";
 import type { EvaluateRunOptions } from "./classifier.ts";
 import { checkSameHeads, classesOf, meanThresholds } from "./ensembleModels.ts";
@@ -16,6 +17,7 @@ import { noteSingleLabels } from "./predictRows.ts";
 export interface EnsembleRun {
   readonly file: string;
   readonly network: string;
+  /** With label sets, the exact match at its own thresholds, or at the given one. */
   readonly top1Accuracy: number;
   /** True if its predictions are random, since dropout stays active. */
   readonly isRandom: boolean;
@@ -55,7 +57,7 @@ type Prepared = Omit<Member, "onCorrect">;
 async function membersOf(
   opened: readonly ClassModel[],
   data: EvaluationData[],
-  { tenCrop, seed = 0, ...options }: EvaluateRunOptions,
+  { tenCrop, seed = 0, threshold, ...options }: EvaluateRunOptions,
 ): Promise<readonly Prepared[]> {
   const classNames = classesOf(opened);
   const ways = opened.map(({ file, model }) => ({
@@ -74,8 +76,10 @@ async function membersOf(
     data.push({ ...own, close });
     checkSamePictures((data[0] as EvaluationData).split, split, file);
     const { columns, views } = ways[i] as (typeof ways)[number];
+    const thresholds = thresholdsOf(model, threshold);
     members.push({
       columns,
+      lowest: columns.map((column) => head.scoreOf(thresholdOf(thresholds, column))),
       scored: scoreSplit(program, { split, preparation, seed, views, head, signal: options.signal }),
     });
   }

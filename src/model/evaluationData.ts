@@ -153,9 +153,18 @@ function isFolder({ name }: DatasetSource): boolean {
   return !named.includes(name) && !isMemoryName(name);
 }
 
-/** Layout of the images: as given, and otherwise that of the run which was trained on them. */
+/**
+ * Layout of the images: as given, and otherwise that of the run which was trained on them. Columns of 0 and 1 replace the run's column of labels, and
+ * vice versa.
+ */
 function layoutOf(options: EvaluationDataOptions, own: RunConfig | undefined): LayoutOptions {
-  const chosen = Object.fromEntries(tableKeys.map((key) => [key, options[key] ?? own?.dataset[key]]));
+  const { labelColumn, labelSeparator, labelColumns } = options;
+  const replaced: readonly (keyof TableChoice)[] = [
+    ...(labelColumns ? (["labelColumn", "labelSeparator"] as const) : []),
+    ...(labelColumn !== undefined || labelSeparator !== undefined ? (["labelColumns"] as const) : []),
+  ];
+  const keptOf = (key: keyof TableChoice) => (replaced.includes(key) ? undefined : own?.dataset[key]);
+  const chosen = Object.fromEntries(tableKeys.map((key) => [key, options[key] ?? keptOf(key)]));
   return { ...chosen, classes: own?.dataset.classes, classOrder: own?.dataset.classOrder };
 }
 

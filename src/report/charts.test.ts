@@ -8,6 +8,7 @@ import { drawCalibration } from "./charts/calibrationChart.ts";
 import { drawClasses, drawConfusion } from "./charts/evaluationCharts.ts";
 import { drawMap } from "./charts/mapChart.ts";
 import { drawPace, paceOf } from "./charts/paceChart.ts";
+import { drawPrecisionRecall } from "./charts/precisionRecallChart.ts";
 import { toPng } from "./figures/png.ts";
 
 /** Texts of an SVG, in its order. */
@@ -83,6 +84,35 @@ test("class names that are members of every object, or read like code, stand as 
     const texts = textsOf(svg).map((text) => text.replaceAll("&quot;", '"'));
     for (const name of names) assert.ok(texts.includes(name), name);
   }
+});
+
+test("precision and recall: a curve for each label with images, at most the 12 with the lowest average precision", async () => {
+  const label = (i: number, averagePrecision: number | null) => ({
+    ...{ className: `label & ${i}`, images: 1, correct: 1, precision: 1, recall: 1, f1: 1, averagePrecision },
+  });
+  const curve = [
+    [0.5, 1],
+    [1, 0.25],
+  ] as const;
+  const few = { curves: [curve, [], curve], meanAveragePrecision: 0.625 };
+  const svg = await drawPrecisionRecall({ perClass: [label(0, 0.5), label(1, null), label(2, 0.75)] }, few, "t");
+  const texts = textsOf(svg);
+  assert.ok(texts.includes("Precision and recall, mean AP 62.5 %: t"), texts.join());
+  assert.deepEqual(
+    texts.filter((text) => text.startsWith("label")),
+    ["label & 2 75.0 %", "label & 0 50.0 %"],
+  );
+  assert.match(svg, /curve-1-line"[^>]*><path d="M200,0L400,300"/);
+  assert.match(svg, /label &amp; 0(\n|&#xA;)recall 100\.0 %(\n|&#xA;)precision 25\.0 %/);
+  const perClass = Array.from({ length: 14 }, (_, i) => label(i, (i + 1) / 20));
+  const many = { curves: perClass.map(() => curve), meanAveragePrecision: null };
+  const drawn = textsOf(await drawPrecisionRecall({ perClass }, many, "t"));
+  assert.ok(
+    drawn.some((text) => text.startsWith("Precision and recall, 12 labels of 14 with the lowest")),
+    drawn.join(),
+  );
+  assert.deepEqual(drawn.filter((text) => text.startsWith("label")).at(0), "label & 11 60.0 %");
+  assert.equal(drawn.filter((text) => text.startsWith("label")).length, 12);
 });
 
 test("calibration: a point for each bin with images, and the error", async () => {

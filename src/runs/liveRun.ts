@@ -9,12 +9,13 @@ import { CheckpointError } from "../errors.ts";
 import { readKernels } from "../explain/filterFigure.ts";
 import { findFirstKernels } from "../explain/firstKernels.ts";
 import { encodePng } from "../image/files/decode.ts";
+import { accuracyNameOf } from "../report/accuracyName.ts";
 import { type CurveCollector, type Curves, collectCurves, curvesOf } from "../report/charts/curveSeries.ts";
-import { drawCurves } from "../report/charts/curves.ts";
+import { type CurveOptions, drawCurves } from "../report/charts/curves.ts";
 import { collectPace, drawPace, type PaceCollector } from "../report/charts/paceChart.ts";
 import { tile } from "../report/figures/tiles.ts";
 import { formatEpoch } from "../report/numbers.ts";
-import { percent } from "../report/pages/htmlParts.ts";
+import { type CurvesFigure, describeCurves, percent } from "../report/pages/htmlParts.ts";
 import {
   type LiveData,
   type LiveFigures,
@@ -25,7 +26,7 @@ import {
 import type { RunConfig } from "../settings/runConfig.ts";
 import { changesSmoothly } from "../training/schedule.ts";
 import { collectTail, type TailCollector } from "./logTail.ts";
-import { titleOf } from "./runReport.ts";
+import { curveOptionsOf } from "./runReport.ts";
 import { configOf, figuresOf, type RunStatus, statusOf } from "./runState.ts";
 
 /** One state of the view, and its version. */
@@ -54,7 +55,7 @@ const LONGEST_WAIT = 60_000;
  */
 export async function createLiveRun(directory: string, { fractionOfTime = FRACTION_OF_TIME } = {}): Promise<LiveRun> {
   // Load the drawing code first: it takes longer than drawing and would delay the next view.
-  await bothCurves(curvesOf([]), "");
+  await bothCurves(curvesOf([]), { title: "" });
   const follow = createLogFollower(directory);
   let drawn: Promise<LiveView> | undefined;
   let shown: RunStamp = { version: "", isTrained: false };
@@ -166,8 +167,8 @@ async function waitingData(directory: string): Promise<LiveData> {
     title,
     directory,
     status: "Preparing: downloading or loading the data set, compiling the network.",
-    figures: { epoch: 0, epochs: 0, iteration: 0, seconds: 0, watched: "test" },
-    curves: await bothCurves(curvesOf([]), title),
+    figures: { epoch: 0, epochs: 0, iteration: 0, seconds: 0, watched: "test", accuracy: accuracyNameOf(false).full },
+    curves: await bothCurves(curvesOf([]), { title }),
     command: "",
   };
 }
@@ -176,14 +177,15 @@ async function dataOf(directory: string, follow: (config: RunConfig) => Promise<
   const config = await configOf(directory);
   const { tail, curves, pace } = await follow(config);
   const run = await statusOf(directory, config, tail.tail());
-  const title = titleOf(config);
+  const options = curveOptionsOf(config);
+  const { title } = options;
   const filters = await newestFilters(run);
   return {
     title,
     directory,
     status: statusText(run),
     figures: await liveFigures(run),
-    curves: await bothCurves(curves.curves(), title),
+    curves: await bothCurves(curves.curves(), options),
     ...(run.tail.last ? { pace: await drawPace(pace.pace(), title) } : {}),
     ...(filters ? { filters } : {}),
     command: config.command,
@@ -202,12 +204,13 @@ async function newestFilters({ directory, config }: RunStatus): Promise<LiveData
   return { png: await encodePng(image), count, size: `${height}×${width}` };
 }
 
-async function bothCurves(curves: Curves, title: string): Promise<LiveData["curves"]> {
+async function bothCurves(curves: Curves, options: Omit<CurveOptions, "format">): Promise<CurvesFigure> {
   const [wide, narrow] = [
-    drawCurves(curves, { title, format: "wide" }),
-    drawCurves(curves, { title, format: "narrow" }),
+    drawCurves(curves, { ...options, format: "wide" }),
+    drawCurves(curves, { ...options, format: "narrow" }),
   ];
-  return { wide: await wide, narrow: await narrow };
+  const { accuracy = accuracyNameOf(false) } = options;
+  return { wide: await wide, narrow: await narrow, description: describeCurves(accuracy) };
 }
 
 /** Status sentence. Changes only with the state and with evaluations, because screen readers announce it. */
@@ -220,10 +223,11 @@ function statusText(run: RunStatus): string {
     diverged: `Diverged. ${run.divergence ?? ""}`,
   };
   const { watched } = run.config.dataset;
+  const { full } = curveOptionsOf(run.config).accuracy;
   const tested =
     lastAccuracy === undefined
       ? ""
-      : ` Accuracy on the ${watched} images ${percent(lastAccuracy)}, best ${percent(bestAccuracy)} after epoch ${formatEpoch(bestEpoch)}.`;
+      : ` ${full[0]?.toUpperCase()}${full.slice(1)} on the ${watched} images ${percent(lastAccuracy)}, best ${percent(bestAccuracy)} after epoch ${formatEpoch(bestEpoch)}.`;
   return states[run.state] + tested;
 }
 
@@ -247,5 +251,6 @@ async function liveFigures(run: RunStatus): Promise<LiveFigures> {
       : {}),
     ...(saved ? { saved } : {}),
     watched: config.dataset.watched,
+    accuracy: curveOptionsOf(config).accuracy.full,
   };
 }

@@ -14,14 +14,15 @@ import { describeKernels, findFirstKernels, kernelImages } from "../explain/firs
 import { encodePng } from "../image/files/decode.ts";
 import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
+import { accuracyNameOf } from "../report/accuracyName.ts";
 import { curvesOf } from "../report/charts/curveSeries.ts";
-import { drawCurves } from "../report/charts/curves.ts";
+import { type CurveOptions, drawCurves } from "../report/charts/curves.ts";
 import { evaluationCharts } from "../report/charts/evaluationCharts.ts";
 import { logCharts } from "../report/charts/paceChart.ts";
 import { drawNetwork, drawNetworkWithin } from "../report/figures/drawing.ts";
 import { toPng } from "../report/figures/png.ts";
 import { describeCorrect, drawGallery, type ReportGallery, type ReportPrediction } from "../report/pages/gallery.ts";
-import type { ReportChart } from "../report/pages/htmlParts.ts";
+import { describeCurves, type ReportChart } from "../report/pages/htmlParts.ts";
 import { type ReportSection, renderReport } from "../report/pages/reportPage.ts";
 import { noLabel } from "../report/tables/evaluation.ts";
 import { layerOverview } from "../report/tables/networkTables.ts";
@@ -44,9 +45,14 @@ export function titleOf({ network, dataset }: RunConfig): string {
   return `${network.name} on ${basename(dataset.name)}`;
 }
 
+/** Title of a run's curves, and name of its accuracy. */
+export function curveOptionsOf(config: RunConfig): Required<Omit<CurveOptions, "format">> {
+  return { title: titleOf(config), accuracy: accuracyNameOf(config.head !== undefined) };
+}
+
 /** Draws curves.svg and curves.png of a run directory. Returns the SVG. */
 export async function writeCurves(directory: string, config: RunConfig, log: readonly LogEntry[]): Promise<string> {
-  const svg = await drawCurves(curvesOf(log), { title: titleOf(config), format: "wide" });
+  const svg = await drawCurves(curvesOf(log), { ...curveOptionsOf(config), format: "wide" });
   await writeChart(directory, { name: "curves", svg });
   return svg;
 }
@@ -108,7 +114,8 @@ export async function writeReport(run: RunReport): Promise<void> {
     },
     curves: {
       wide: await writeCurves(directory, config, log),
-      narrow: await drawCurves(curvesOf(log), { title, format: "narrow" }),
+      narrow: await drawCurves(curvesOf(log), { ...curveOptionsOf(config), format: "narrow" }),
+      description: describeCurves(curveOptionsOf(config).accuracy),
     },
     charts: filters ? [...charts, filters] : charts,
     evaluation,

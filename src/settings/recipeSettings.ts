@@ -3,8 +3,9 @@ import * as z from "zod";
 import { inner } from "../schema.ts";
 import { earlyStoppingSchema } from "../training/earlyStopping.ts";
 import { defaultMonitor, monitorNames } from "../training/monitor.ts";
-import { type ClassWeights, describeClassWeights } from "../training/objective/classWeights.ts";
-import { describePositiveWeights, type PositiveWeights } from "../training/objective/positiveWeights.ts";
+import type { ClassWeights } from "../training/objective/classWeights.ts";
+import { describeWeights } from "../training/objective/namedWeights.ts";
+import type { PositiveWeights } from "../training/objective/positiveWeights.ts";
 import { describeOptimizer } from "../training/optimizers/optimizer.ts";
 import { optimizerNames, optimizerSchema } from "../training/optimizers/optimizers.ts";
 import { sgdSchema } from "../training/optimizers/sgd.ts";
@@ -139,8 +140,8 @@ export const recipeSettings = {
     section: "Loss and sampling",
     commands: trainingCommands,
     place: "recipe.classWeights",
-    compare: (value, { recipe }) => [describeClassWeights(value), describeClassWeights(recipe.classWeights)],
-    report: ({ recipe }) => describeClassWeights(recipe.classWeights),
+    compare: (value, { recipe }) => [describeWeights(value), describeWeights(recipe.classWeights)],
+    report: ({ recipe }) => describeWeights(recipe.classWeights),
   }),
   positiveWeights: setting({
     schema: nameOr(
@@ -155,8 +156,8 @@ export const recipeSettings = {
     commands: trainingCommands,
     place: "recipe.positiveWeights",
     compare: (value, { recipe: { positiveWeights = "none" } }) => [
-      describePositiveWeights(value),
-      describePositiveWeights(positiveWeights),
+      describeWeights(value),
+      describeWeights(positiveWeights),
     ],
   }),
   thresholds: setting({

@@ -189,9 +189,8 @@ async function measure(
     const evaluation = await evaluateEnsemble(paths, options);
     if (!evaluation) return undefined;
     const { runs } = evaluation;
-    const { accuracyOf } = await import("../../training/evaluation/metrics.ts");
     const { formatRuns } = await import("../../report/tables/evaluation.ts");
-    const heading = `${formatRuns(runs, accuracyOf(evaluation))}\n`;
+    const heading = `${formatRuns(runs, evaluation)}\n`;
     const title = `Ensemble of ${runs.length} runs`;
     return { heading, title, evaluation, isRandom: runs.some((run) => run.isRandom) };
   }

@@ -5,7 +5,7 @@ import { type Files, withFolder } from "../../../test/pictureFolders.ts";
 import { DataError } from "../../errors.ts";
 import { countHeldOut } from "../holdOut.ts";
 import { type ImageFolderOptions, listImageFolder, listTestFolder } from "./imageFolder.ts";
-import type { ImageListing, ListedImage } from "./imageListing.ts";
+import { type ImageListing, type ListedImage, listingDigest } from "./imageListing.ts";
 
 /** Empty files: names are enough, no image is opened. */
 function named(folder: string, count: number): Files {
@@ -243,4 +243,26 @@ describe("stopped", () => {
       }
     });
   });
+});
+
+test("class folders have no columns: options that would change labels are refused", async () => {
+  const files = { ...named("a", 2), ...named("b", 2) };
+  for (const [options, flag] of [
+    [{ labelSeparator: ";" }, "--label-separator"],
+    [{ labelColumns: ["a", "b"] }, "--label-columns"],
+    [{ groupColumn: "patient" }, "--group-column"],
+  ] as const) {
+    await assert.rejects(list(files, options), {
+      message: new RegExp(`${flag} applies to a table of labels; add --labels`),
+    });
+  }
+});
+
+test("the digest of a listing depends on its label sets", () => {
+  const train = [{ path: "1.jpg", label: 0 }];
+  const listing = { name: "", root: "", classNames: ["a", "b"], train, test: train, notes: [] };
+  const digests = [undefined, [[0]], [[1]], [[0, 1]]].map((labelSets) =>
+    listingDigest({ ...listing, ...(labelSets ? { labelSets } : {}) }),
+  );
+  assert.equal(new Set(digests).size, 4);
 });

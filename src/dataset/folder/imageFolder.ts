@@ -93,8 +93,15 @@ export async function listImageFolder(
   if (test) return { ...listing, train, test };
   const divided = splitFolder(train, classNames, split, lists.labelSets.labelSets);
   if (divided.test.length > 0) return { ...listing, ...divided };
-  throw new DataError(
-    `${root}: expected a class with at least two images, one for training and one for evaluation; each class has one`,
+  throw undivided(root, scan);
+}
+
+/** Error for images of which none can be held out. */
+function undivided(root: string, { groups }: FolderScan): DataError {
+  return new DataError(
+    groups
+      ? `${root}: expected at least two groups, one for training and one for evaluation, got one; choose another --group-column, or add a test part`
+      : `${root}: expected a class with at least two images, one for training and one for evaluation; each class has one`,
   );
 }
 

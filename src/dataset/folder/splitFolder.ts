@@ -1,7 +1,7 @@
 /** Stratified split of a listing, the same on every machine. */
 import { ConfigError } from "../../errors.ts";
 import { loadDefaults } from "../dataset.ts";
-import { countHeldOut, heldOut } from "../holdOut.ts";
+import { heldInPart, heldOut } from "../holdOut.ts";
 import type { LabelSet } from "../labelSets.ts";
 import { stratify, stratifyGroups } from "../stratify.ts";
 import type { ListedImage } from "./imageListing.ts";
@@ -29,8 +29,8 @@ export function splitOptionsOf(
 }
 
 /**
- * Holds out a fraction of each class as `test`: by `heldOut`; by `stratify` with label sets; by `stratifyGroups` if images have groups. Both lists keep
- * the order.
+ * Holds out a fraction of each class as `test`: by `heldOut`; by `stratify` with label sets; by `stratifyGroups` if images have groups, and none if all
+ * are of one group. Both lists keep the order.
  */
 export function splitFolder(
   images: readonly ListedImage[],
@@ -38,20 +38,32 @@ export function splitFolder(
   { validationShare, seed }: SplitOptions,
   labelSets?: readonly LabelSet[],
 ): { readonly train: readonly ListedImage[]; readonly test: readonly ListedImage[] } {
-  const fractions = [validationShare, 1 - validationShare];
-  const isPlain = !labelSets && images.every(({ group }) => group === undefined);
-  const held = isPlain
-    ? heldOut(
-        Array.from(images, ({ label }) => label),
-        classNames,
-        validationShare,
-        seed,
-      )
-    : heldByParts(partsOf(images, labelSets, fractions, seed), validationShare);
+  const held = heldImages(images, classNames, { validationShare, seed }, labelSets);
   return {
     train: images.filter((_, i) => !held.has(i)),
     test: images.filter((_, i) => held.has(i)),
   };
+}
+
+function heldImages(
+  images: readonly ListedImage[],
+  classNames: readonly string[],
+  { validationShare, seed }: SplitOptions,
+  labelSets: readonly LabelSet[] | undefined,
+): ReadonlySet<number> {
+  const groups = groupsOf(images);
+  if (!labelSets && !groups) {
+    const labels = images.map(({ label }) => label);
+    return heldOut(labels, classNames, validationShare, seed);
+  }
+  if (groups && new Set(groups).size === 1) return new Set();
+  return heldInPart(partsOf(images, labelSets, [validationShare, 1 - validationShare], seed), validationShare);
+}
+
+/** Group of each image, an image without one being a group of its own; undefined if no image has a group. */
+function groupsOf(images: readonly ListedImage[]): readonly string[] | undefined {
+  if (images.every(({ group }) => group === undefined)) return undefined;
+  return images.map(({ path, group }) => (group === undefined ? `image ${path}` : `group ${group}`));
 }
 
 /** Part of each image, of parts with these fractions. */
@@ -62,15 +74,6 @@ export function partsOf(
   seed: number,
 ): Int32Array {
   const sets = images.map(({ label }) => labelSets?.[label] ?? [label]);
-  if (images.every(({ group }) => group === undefined)) return stratify(sets, fractions, seed);
-  // An image without a group is a group of its own.
-  const groups = images.map(({ path, group }) => (group === undefined ? `image ${path}` : `group ${group}`));
-  return stratifyGroups(sets, groups, fractions, seed);
-}
-
-/** Images of part 0; of two or more images, at least one. */
-function heldByParts(parts: Int32Array, fraction: number): ReadonlySet<number> {
-  const held = new Set([...parts.keys()].filter((i) => parts[i] === 0));
-  if (held.size === 0) for (let i = 0; i < countHeldOut(parts.length, fraction); i++) held.add(i);
-  return held;
+  const groups = groupsOf(images);
+  return groups ? stratifyGroups(sets, groups, fractions, seed) : stratify(sets, fractions, seed);
 }

@@ -37,7 +37,7 @@ export function singleLabel({ columns }: Table, column: number): LabelCells {
   };
 }
 
-/** Cells of labels between separators, or with the separator `json` of JSON lists. A blank cell is an image without labels. */
+/** Cells of several labels each. `split` returns undefined for a cell that it cannot read. A blank cell is an image without labels. */
 function labelLists(column: number, note: string, split: (cell: string) => readonly string[] | undefined): LabelCells {
   return {
     columns: [column],
@@ -64,9 +64,9 @@ export function separatedLabels({ columns }: Table, column: number, separator: s
   return labelLists(column, note, (cell) => cell.split(separator));
 }
 
-/** JSON lists of labels, if the first cells of a column are such lists; undefined for other cells. */
+/** JSON lists of labels, if the first cells of a column are such lists or blank, but not all blank; undefined for other cells. */
 export function listedLabels({ columns, sample }: Table, column: number): LabelCells | undefined {
-  const cells = sample.map((row) => row.cells[column] as string);
+  const cells = sample.map((row) => row.cells[column] as string).filter((cell) => cell.trim() !== "");
   if (cells.length === 0 || !cells.every((cell) => listOf(cell) !== undefined)) return undefined;
   return labelLists(column, `the lists in column ${quotedName(columns[column] as string)}`, listOf);
 }

@@ -3,22 +3,12 @@ import assert from "node:assert/strict";
 import { readdir, readlink } from "node:fs/promises";
 import { describe, test } from "node:test";
 import { type Files, pathsOf, withFolder } from "../../../test/pictureFolders.ts";
+import { flat, images, problemsOf, scan } from "../../../test/tableScans.ts";
 import { DataError } from "../../errors.ts";
 import type { SkipReason } from "../folder/skippedFile.ts";
 import { indexImages } from "./imageIndex.ts";
 import { columnsOf } from "./tableColumns.ts";
 import { scanTables, type TableOptions } from "./tableScan.ts";
-
-/** Images without content: a scan opens none that has the name of an image. */
-function images(...paths: readonly string[]): Files {
-  return Object.fromEntries(paths.map((path) => [path, ""]));
-}
-
-const flat = images("1.jpg", "2.jpg", "3.png");
-
-function scan(files: Files, options: Partial<TableOptions> = {}) {
-  return withFolder(files, (root) => scanTables(root, { tables: ["labels.csv"], ...options }));
-}
 
 async function classesOf(files: Files, options: Partial<TableOptions> = {}) {
   const found = await scan(files, options);
@@ -27,11 +17,6 @@ async function classesOf(files: Files, options: Partial<TableOptions> = {}) {
     [],
   );
   return pathsOf(found);
-}
-
-async function problemsOf(table: string | Uint8Array, files: Files = flat, options: Partial<TableOptions> = {}) {
-  const { skipped } = await scan({ ...files, "labels.csv": table }, options);
-  return skipped.map(({ reason, path, detail }) => [reason, path, detail] as const);
 }
 
 const expected = { "whole:cat": ["1.jpg", "3.png"], "whole:dog": ["2.jpg"] };
@@ -175,74 +160,6 @@ describe("rows", () => {
     const latin = await problemsOf(Buffer.from("image,label\n1.jpg,caf\u00e9\n2.jpg,b\n", "latin1"));
     assert.deepEqual(latin[0]?.slice(0, 2), ["badCell", 'labels.csv, row 2, column "label"']);
     assert.match(latin[0]?.[2] as string, /not UTF-8.*iconv/);
-  });
-});
-
-describe("several labels an image", () => {
-  const separated = { labelColumn: "tags", labelSeparator: ";" };
-  const labelled = { "whole:a": ["1.jpg"], "whole:b": ["1.jpg", "2.jpg"] };
-
-  test("separators, columns of 0 and 1, and lists give the same classes; an image may have no label", async () => {
-    const cases: readonly (readonly [name: string, table: string, options: Partial<TableOptions>])[] = [
-      ["labels.csv", "id,tags\n1,a; b\n2,b\n3,\n", separated],
-      ["labels.csv", "id,a,b\n1,1,1.0\n2,0,true\n3,0,False\n", {}],
-      ["labels.csv", "id,a,site,b\n1,1,x,1\n2,0,x,1\n3,0,y,0\n", { labelColumns: ["a", "b"] }],
-      ["l.jsonl", '{"id":1,"tags":["b","a"]}\n{"id":2,"tags":["b"]}\n{"id":3,"tags":[]}\n', { labelColumn: "tags" }],
-    ];
-    for (const [name, table, options] of cases) {
-      const found = await scan({ ...flat, [name]: table }, { tables: [name], ...options });
-      assert.deepEqual(found.skipped, [], table);
-      assert.deepEqual(pathsOf(found), labelled, table);
-      assert.deepEqual(
-        found.parts[0]?.unlabelled?.map(({ path }) => path),
-        ["3.png"],
-      );
-    }
-  });
-
-  test("groups, and a note if each image has exactly one label", async () => {
-    const table = "id,tags,patient\n1,a,p\n2,b,q\n3,b,p\n";
-    const found = await scan({ ...flat, "labels.csv": table }, { ...separated, groupColumn: "patient" });
-    assert.deepEqual([...(found.groups ?? [])].sort(), [
-      ["1.jpg", "p"],
-      ["2.jpg", "q"],
-      ["3.png", "p"],
-    ]);
-    assert.match(found.notes?.[0] ?? "", /labels from column "tags", separated by ";", groups from "patient"/);
-    assert.match(found.notes?.[1] ?? "", /each image has exactly one label/);
-  });
-
-  test("problems are named with row and column", async () => {
-    const all = { labelColumns: ["a", "b"] };
-    const cases: readonly (readonly [table: string, column: string, detail: RegExp, options: Partial<TableOptions>])[] =
-      [
-        ["id,tags\n1,a\n2,a;;b\n", "tags", /an empty label in "a;;b"/, separated],
-        ["id,tags\n1,a\n2,a;a\n", "tags", /the label "a" twice/, separated],
-        ["id,tags\n1,a\n2,=A1\n", "tags", /formula/, separated],
-        ["id,a,b\n1,1,0\n2,1,-1\n", "b", /"-1", neither 0 nor 1/, all],
-        ["id,a,b\n1,1,0\n2,,1\n", "a", /blank/, all],
-      ];
-    for (const [table, column, detail, options] of cases) {
-      const problems = (await problemsOf(table, flat, options)).filter(([reason]) => reason !== "imageWithoutRow");
-      assert.deepEqual(
-        problems.map(([reason, path]) => [reason, path]),
-        [["badCell", `labels.csv, row 3, column "${column}"`]],
-        table,
-      );
-      assert.match(problems[0]?.[2] as string, detail);
-    }
-    const twice = await problemsOf("id,tags\n1,a;b\n1,b;a\n1,b\n2,a\n3,\n", flat, separated);
-    assert.deepEqual(
-      twice.map(([reason, , detail]) => [reason, detail]),
-      [
-        ["repeatedRow", "1.jpg, as labels.csv, row 2"],
-        ["contradictingRow", '1.jpg, as labels.csv, row 2, but with label "b", there labels "a", "b"'],
-      ],
-    );
-    const both = scan({ ...flat, "labels.csv": "id,a,b\n1,1,0\n" }, { ...all, labelSeparator: ";" });
-    await assert.rejects(both, /--label-columns cannot be combined with --label-separator; remove one/);
-    const one = scan({ ...flat, "labels.csv": "id,a,b\n1,1,0\n" }, { labelColumns: ["a"] });
-    await assert.rejects(one, /expected at least two columns of labels, got 1/);
   });
 });
 

@@ -84,6 +84,7 @@ test("AVIF: files that contradict their format, and kinds that are not read", as
   await refused([{ ...still(), data: new Uint8Array() }], /truncated|without data/);
   await refused([{ ...still(), data: data.subarray(0, 3) }], /no sequence header/);
   await refused([{ ...still(), type: "jpeg" }], /one coded as "jpeg"/);
+  await refused([{ ...still(), multipliedBy: [2] }, still()], /one whose colours are multiplied by alpha/);
   await refused([grid(2, 2, [100, 90], [2, 2, 2]), still()], /a grid that contradicts its header/);
   await refused([grid(1, 1, [100, 90], [2]), still()], /tiles that do not cover 100×90/);
   // 65,536 tiles for the pixels of one.

@@ -72,12 +72,7 @@ export function firstDirectory(bytes: Uint8Array): TiffDirectory {
   const fields = new Map<number, Field>();
   for (let at = start; at < end; at += fieldBytes) {
     const tag = number(bytes, at, 2);
-    const type = number(bytes, at + 2, 2);
-    const count = number(bytes, at + 4, offsetBytes);
-    const size = count * (valueBytes.get(type) ?? 0);
-    const values = at + 4 + offsetBytes;
-    const field = { type, count, at: size > offsetBytes ? number(bytes, values, offsetBytes) : values };
-    if (!fields.has(tag)) fields.set(tag, field);
+    if (!fields.has(tag)) fields.set(tag, fieldAt(bytes, at, { number, offsetBytes }));
   }
   /** The field, if its values are in the file. */
   const find = (tag: number) => {
@@ -100,6 +95,19 @@ export function firstDirectory(bytes: Uint8Array): TiffDirectory {
       return field && bytes.subarray(field.at, field.at + field.count * field.size);
     },
   };
+}
+
+/** The field at an offset. Values that are longer than an offset stand elsewhere. */
+function fieldAt(
+  bytes: Uint8Array,
+  at: number,
+  { number, offsetBytes }: Pick<ReturnType<typeof layoutOf>, "number" | "offsetBytes">,
+): Field {
+  const type = number(bytes, at + 2, 2);
+  const count = number(bytes, at + 4, offsetBytes);
+  const values = at + 4 + offsetBytes;
+  const isElsewhere = count * (valueBytes.get(type) ?? 0) > offsetBytes;
+  return { type, count, at: isElsewhere ? number(bytes, values, offsetBytes) : values };
 }
 
 /** Values of a field to write: numbers of 16 or 32 bits, or bytes. */

@@ -7,6 +7,7 @@
  */
 import type { Axis, Mark, Scale, Spec } from "vega";
 import { printable } from "../../escape.ts";
+import { type AccuracyName, accuracyNameOf } from "../accuracyName.ts";
 import { formatLoss, formatPercent } from "../numbers.ts";
 import { truncate } from "../text.ts";
 import { colours } from "../theme.ts";
@@ -20,6 +21,8 @@ export interface CurveOptions {
   readonly title: string;
   /** `wide` (720 × 460) for files and pages, `narrow` (340 × 380) for small screens. */
   readonly format: "wide" | "narrow";
+  /** Name of the run's accuracy, in legend and axis. Default: `accuracy`. */
+  readonly accuracy?: AccuracyName;
 }
 
 interface Layout {
@@ -76,10 +79,10 @@ export function drawCurves(curves: Curves, options: CurveOptions): Promise<strin
   return drawSpec(figure(curves, options));
 }
 
-function figure(curves: Curves, { title, format }: CurveOptions): Spec {
+function figure(curves: Curves, { title, format, accuracy = accuracyNameOf(false) }: CurveOptions): Spec {
   const layout = layouts[format];
   const style: TextStyle = { font, fontSize: layout.fontSize, fontWeight: "normal", fill: ink, align: "left" };
-  const lines = linesOf(curves, layout.legend);
+  const lines = linesOf(curves, layout.legend, accuracy);
   const heading = titleMark(title, layout, style);
   const frame: Spec = {
     width: layout.width,
@@ -100,13 +103,15 @@ function figure(curves: Curves, { title, format }: CurveOptions): Spec {
     ...frame,
     data: [...lines.map(({ series }) => ({ name: dataName(series), values: [...series.points] })), hover.data],
     scales: scalesOf(lastEpoch, step),
-    axes: axesOf(layout, step, curves.trainLoss.linesPerPoint),
+    axes: axesOf(layout, step, curves.trainLoss.linesPerPoint, accuracy),
     marks: [heading, ...lines.flatMap(lineMarks), ...lines.flatMap((line) => legendMarks(line, style)), hover.mark],
   };
 }
 
-function linesOf(curves: Curves, legend: Layout["legend"]): readonly Line[] {
-  const { trainLoss, trainAccuracy, testLoss, testAccuracy } = curves;
+function linesOf(curves: Curves, legend: Layout["legend"], { short }: AccuracyName): readonly Line[] {
+  const { trainLoss, testLoss } = curves;
+  const trainAccuracy = { ...curves.trainAccuracy, name: `train ${short}` };
+  const testAccuracy = { ...curves.testAccuracy, name: `test ${short}` };
   const loss = { scale: "loss", format: formatLoss } as const;
   const accuracy = { scale: "accuracy", format: formatPercent } as const;
   const lines = [
@@ -147,7 +152,12 @@ function scalesOf(lastEpoch: number, step: number): Scale[] {
   ];
 }
 
-function axesOf({ fontSize, epochTicks, padding }: Layout, step: number, linesPerPoint: number): Axis[] {
+function axesOf(
+  { fontSize, epochTicks, padding }: Layout,
+  step: number,
+  linesPerPoint: number,
+  { full }: AccuracyName,
+): Axis[] {
   const style = axisStyleAt(fontSize);
   const decimals = Number.isInteger(step) ? 0 : (step.toString().split(".")[1] ?? "").length;
   const ticks = Array.from({ length: intervals + 1 }, (_, i) => i);
@@ -169,7 +179,7 @@ function axesOf({ fontSize, epochTicks, padding }: Layout, step: number, linesPe
       titleX: padding.right - 16,
       orient: "right",
       scale: "accuracy",
-      title: "accuracy",
+      title: full,
       values: ticks.map((i) => i / intervals),
       ...percentLabels(),
     },

@@ -1,10 +1,12 @@
 /** Precision-recall curves of a multi-label network. */
+import type { Mark } from "vega";
 import { printable } from "../../escape.ts";
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
 import type { MultiLabelFigures } from "../../training/evaluation/multiLabel.ts";
 import { formatPercent } from "../numbers.ts";
 import { colours } from "../theme.ts";
 import { axisLabel, axisStyle, chartFont, drawChart, fontSize, percentLabels } from "./chart.ts";
+import { textMark } from "./curveMarks.ts";
 
 /** Maximum number of curves; beyond it, only the classes with the lowest average precision are drawn. */
 const CURVES = 12;
@@ -12,6 +14,20 @@ const LEGEND_ROW = 20;
 const SIDE = 400;
 const hues = [colours.blue, colours.orange, colours.green, colours.purple, colours.petrol, colours.ochre];
 const dashes = [[], [6, 3]];
+const legendStyle = {
+  font: chartFont,
+  fontSize: fontSize - 1,
+  fontWeight: "normal",
+  fill: colours.ink,
+  align: "left",
+} as const;
+
+/** Curve of one class with images. */
+interface ClassCurve {
+  readonly className: string;
+  readonly average: number;
+  readonly points: MultiLabelFigures["curves"][number];
+}
 
 /** Draws precision by recall as SVG, one curve for each class with images, the highest average precision first. */
 export function drawPrecisionRecall(
@@ -19,33 +35,19 @@ export function drawPrecisionRecall(
   { curves, meanAveragePrecision }: Pick<MultiLabelFigures, "curves" | "meanAveragePrecision">,
   title: string,
 ): Promise<string> {
-  const known = perClass.flatMap(({ className, averagePrecision }, c) =>
-    averagePrecision === undefined || averagePrecision === null
-      ? []
-      : [{ className, average: averagePrecision, points: curves[c] ?? [] }],
+  const known = perClass.flatMap(({ className, averagePrecision }, c): readonly ClassCurve[] =>
+    typeof averagePrecision === "number" ? [{ className, average: averagePrecision, points: curves[c] ?? [] }] : [],
   );
   const shown = known.toSorted((a, b) => b.average - a.average).slice(-CURVES);
-  const lines = shown.map((line, i) => ({
-    ...line,
-    name: `curve-${i}`,
-    colour: hues[i % hues.length] as string,
-    dash: dashes[Math.floor(i / hues.length) % dashes.length] as number[],
-  }));
   const what =
     known.length > shown.length ? `, ${CURVES} labels of ${known.length} with the lowest average precision` : "";
   const mean = meanAveragePrecision === null ? "" : `, mean AP ${formatPercent(meanAveragePrecision)}`;
+  const size = { width: SIDE, height: SIDE, left: 80, right: 230, bottom: 60 };
   return drawChart(
+    { title: `Precision and recall${what}${mean}: ${title}`, ...size },
     {
-      title: `Precision and recall${what}${mean}: ${title}`,
-      width: SIDE,
-      height: SIDE,
-      left: 80,
-      right: 230,
-      bottom: 60,
-    },
-    {
-      data: lines.map(({ name, className, points }) => ({
-        name,
+      data: shown.map(({ className, points }, i) => ({
+        name: `curve-${i}`,
         values: points.map(([recall, precision]) => ({
           recall,
           precision,
@@ -60,43 +62,25 @@ export function drawPrecisionRecall(
         { ...axisStyle, orient: "bottom", scale: "recall", title: "recall", grid: true, ...percentLabels() },
         { ...axisStyle, orient: "left", scale: "precision", title: "precision", grid: true, ...percentLabels() },
       ],
-      marks: lines.flatMap(({ name, colour, dash, className, average }, i) => {
-        const at = { x: { scale: "recall", field: "recall" }, y: { scale: "precision", field: "precision" } };
-        const y = { value: LEGEND_ROW * (i + 0.5) };
-        const stroke = { stroke: { value: colour }, strokeWidth: { value: 2 }, strokeDash: { value: dash } };
-        return [
-          { type: "line", name: `${name}-line`, from: { data: name }, encode: { enter: { ...at, ...stroke } } },
-          {
-            type: "symbol",
-            name: `${name}-points`,
-            from: { data: name },
-            encode: {
-              enter: {
-                ...at,
-                size: { value: 12 },
-                fill: { value: colour },
-                stroke: { value: colour },
-                description: { field: "says" },
-              },
-            },
-          },
-          { type: "rule", encode: { enter: { x: { value: SIDE + 16 }, x2: { value: SIDE + 40 }, y, ...stroke } } },
-          {
-            type: "text",
-            encode: {
-              enter: {
-                x: { value: SIDE + 48 },
-                y,
-                baseline: { value: "middle" },
-                text: { value: `${axisLabel(className)} ${formatPercent(average)}` },
-                font: { value: chartFont },
-                fontSize: { value: fontSize - 1 },
-                fill: { value: colours.ink },
-              },
-            },
-          },
-        ] as const;
-      }),
+      marks: shown.flatMap(curveMarks),
     },
   );
+}
+
+/** Line and points of a curve, and its entry in the legend. */
+function curveMarks({ className, average }: ClassCurve, i: number): readonly Mark[] {
+  const data = `curve-${i}`;
+  const colour = { value: hues[i % hues.length] as string };
+  const dash = dashes[Math.floor(i / hues.length) % dashes.length] as number[];
+  const at = { x: { scale: "recall", field: "recall" }, y: { scale: "precision", field: "precision" } };
+  const stroke = { stroke: colour, strokeWidth: { value: 2 }, strokeDash: { value: dash } };
+  const dot = { size: { value: 12 }, fill: colour, stroke: colour, description: { field: "says" } };
+  const y = LEGEND_ROW * (i + 0.5);
+  const key = { x: { value: SIDE + 16 }, x2: { value: SIDE + 40 }, y: { value: y }, ...stroke };
+  return [
+    { type: "line", name: `${data}-line`, from: { data }, encode: { enter: { ...at, ...stroke } } },
+    { type: "symbol", name: `${data}-points`, from: { data }, encode: { enter: { ...at, ...dot } } },
+    { type: "rule", encode: { enter: key } },
+    textMark(`${axisLabel(className)} ${formatPercent(average)}`, { x: SIDE + 48, y }, legendStyle),
+  ];
 }

@@ -10,8 +10,7 @@ import {
   type SettingRow,
 } from "../tables/comparison.ts";
 import { chartSection, type ReportChart } from "./htmlParts.ts";
-import { pageHead } from "./htmlStyle.ts";
-import { pageScript } from "./pageScript.ts";
+import { filePage } from "./htmlStyle.ts";
 
 const style = `
 .compared { overflow-x: auto; }
@@ -30,10 +29,8 @@ summary { cursor: pointer; }
 export function renderComparison({ runs, settings }: Comparison, charts: readonly ReportChart[]): string {
   const different = settings.filter(isDifferent);
   const same = settings.filter((row) => !isDifferent(row));
-  return html`${pageHead(`${runs.length} runs compared`, style)}
-<body>
-<main>
-<h1>${runs.length} runs compared</h1>
+  const title = `${runs.length} runs compared`;
+  const main = html`<h1>${title}</h1>
 <ul class="runs">${runs.map(({ letter, run }) => html`<li><strong>${letter}</strong> ${run}</li>`)}</ul>
 <section>
 <h2>Figures</h2>
@@ -47,12 +44,8 @@ ${different.length > 0 ? differences(runs, different) : html`<p>None: they were 
 <section>
 <h2>Settings that are the same</h2>
 <details><summary>All ${same.length} of them</summary>${sameTable(same)}</details>
-</section>
-</main>
-${pageScript}
-</body>
-</html>
-`.markup;
+</section>`;
+  return filePage(title, main, style);
 }
 
 function differences(runs: readonly ComparedRun[], rows: readonly SettingRow[]): Markup {

@@ -4,8 +4,7 @@ import { formatCount, formatDuration, formatEpoch, formatLoss, formatPercent } f
 import type { Section } from "../tables/sections.ts";
 import { formatTable } from "../tables/terminal.ts";
 import { scrollingTable } from "./htmlParts.ts";
-import { pageHead } from "./htmlStyle.ts";
-import { pageScript } from "./pageScript.ts";
+import { filePage } from "./htmlStyle.ts";
 
 /** Figures of a fold's best evaluation; accuracies are fractions. */
 export interface FoldFigures {
@@ -105,12 +104,10 @@ export function formatFolds(report: Pick<FoldsReport, "folds" | "isMultiLabel">)
 
 /** Renders the page. All text is escaped. */
 export function renderFolds(report: FoldsReport): string {
-  const { title, run, command, folds } = report;
+  const { run, command, folds } = report;
+  const title = `${report.title}: ${folds.length} folds`;
   const links = folds.map((fold, i) => html`<li><a href="${fold.report}">Fold ${String(i + 1)}</a></li>`);
-  return html`${pageHead(`${title}: ${folds.length} folds`)}
-<body>
-<main>
-<h1>${title}: ${folds.length} folds</h1>
+  const main = html`<h1>${title}</h1>
 <p class="lead">Each network is trained on all images but those of its fold, and evaluated on those. Training: images trained on. Images: those of the fold. Epoch: the best one. Deviation: sample standard deviation over the folds.</p>
 <section>
 <h2>Folds</h2>
@@ -125,10 +122,6 @@ ${scrollingTable(foldsTable(report))}
 <section>
 <h2>Command</h2>
 <pre><code>${command}</code></pre>
-</section>
-</main>
-${pageScript}
-</body>
-</html>
-`.markup;
+</section>`;
+  return filePage(title, main);
 }

@@ -1,4 +1,6 @@
 /** Figures and tables of pages. */
+
+import type { AccuracyName } from "../accuracyName.ts";
 import { html, type Markup, trusted } from "../markup.ts";
 import { formatPercent } from "../numbers.ts";
 import type { Section } from "../tables/sections.ts";
@@ -19,8 +21,17 @@ export interface NamedChart extends ReportChart {
   readonly name: string;
 }
 
+/** A run's curves in both formats of `drawCurves`, and their description in words. */
+export interface CurvesFigure {
+  readonly wide: string;
+  readonly narrow: string;
+  readonly description: string;
+}
+
 /** Description of a run's curves. */
-export const curvesText = "Loss and accuracy against epoch, on training images and in evaluations.";
+export function describeCurves({ full }: AccuracyName): string {
+  return `Loss and ${full} against epoch, on training images and in evaluations.`;
+}
 
 /** Replaces the space before `%` by a non-breaking one. */
 export function percent(fraction: number): string {

@@ -1,7 +1,7 @@
 /** Style sheet and head of all pages. */
 import { html, type Markup, trusted } from "../markup.ts";
 import { themeVariables } from "../theme.ts";
-import { pageScriptSource, scriptStyle } from "./pageScript.ts";
+import { pageScript, pageScriptSource, scriptStyle } from "./pageScript.ts";
 
 /** Colours of all pages, as CSS variables. */
 export const pageColours = `
@@ -95,8 +95,8 @@ const filePolicy = html`<meta http-equiv="Content-Security-Policy" content="${co
 /** Elements of a page that a server sends: its icon, so that browsers request none. */
 export const servedMeta: Markup = html`<link rel="icon" href="data:,">`;
 
-/** Everything before the body of a page; `style` is added to the common style sheet. */
-export function pageHead(title: string, style = "", meta: Markup = filePolicy): Markup {
+/** Everything before the body of a page; `style` is added to the common style sheet, and `meta` to the head. */
+export function pageHead(title: string, style: string, meta: Markup): Markup {
   return html`<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -107,4 +107,17 @@ ${meta}
 <title>${title}</title>
 <style>${trusted(reportStyle + style)}</style>
 </head>`;
+}
+
+/** A page that is a file: its content with the common script; `style` is added to the common style sheet. */
+export function filePage(title: string, main: Markup, style = ""): string {
+  return html`${pageHead(title, style, filePolicy)}
+<body>
+<main>
+${main}
+</main>
+${pageScript}
+</body>
+</html>
+`.markup;
 }

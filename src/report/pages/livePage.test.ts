@@ -15,12 +15,14 @@ const data: LiveData = {
     iteration: 1200,
     seconds: 61,
     watched: "validation",
+    accuracy: "accuracy",
     secondsLeft: 30,
     trainLoss: 1,
   },
   curves: {
     wide: await drawCurves(curvesOf([]), { title: "t", format: "wide" }),
     narrow: await drawCurves(curvesOf([]), { title: "t", format: "narrow" }),
+    description: "Loss <em>",
   },
   command: "alexnet train '<s>'",
 };
@@ -29,11 +31,22 @@ test("all text is escaped, every piece has its place, and figures that are not k
   const pieces = livePieces(data);
   const page = renderLivePage(data, pieces, 'v"1');
   for (const id of Object.keys(pieces)) assert.equal(page.split(`id="${id}"`).length, 2, id);
-  for (const tag of ["<b>", "<i>", "<u>", "<s>"]) assert.ok(!page.includes(tag), tag);
+  for (const tag of ["<b>", "<i>", "<u>", "<s>", "<em>"]) assert.ok(!page.includes(tag), tag);
   assert.ok(page.includes('data-version="v&quot;1"'));
   assert.match(pieces.figures, /<dt>epoch<\/dt><dd>1\.5 of 3<\/dd>/);
   assert.match(pieces.figures, /<dt>time left<\/dt><dd>30 s<\/dd>/);
   assert.match(pieces.figures, /<dt>best validation accuracy<\/dt><dd>–<\/dd>/);
+});
+
+test("the curves are described by a piece, and accuracies have the name of the run's", () => {
+  const figures = { ...data.figures, accuracy: "exact match at 50.0 %", bestAccuracy: 0.5 };
+  const pieces = livePieces({ ...data, figures });
+  for (const name of ["train", "validation", "best validation"]) {
+    assert.ok(pieces.figures.includes(`<dt>${name} exact match at 50.0 %</dt>`), name);
+  }
+  assert.doesNotMatch(pieces.figures, /accuracy/);
+  const page = renderLivePage(data, pieces, "1");
+  assert.match(page, /<p id="description">Loss &lt;em&gt;<\/p>\n<figure [^>]*aria-labelledby="description"/);
 });
 
 test("the policy lets the page's own scripts run, and nothing be loaded from elsewhere", () => {

@@ -2,7 +2,7 @@
 import { html, type Markup, trusted } from "../markup.ts";
 import { formatCount, formatDuration, formatEpoch, formatLoss, formatMagnitude } from "../numbers.ts";
 import { inPage } from "../theme.ts";
-import { curvesText, percent } from "./htmlParts.ts";
+import { type CurvesFigure, percent } from "./htmlParts.ts";
 import { pageHead, servedMeta } from "./htmlStyle.ts";
 import { pageScript, pageScriptSource, scriptSource } from "./pageScript.ts";
 
@@ -58,8 +58,7 @@ export interface LiveData {
   /** Status as a sentence; screen readers announce its changes. */
   readonly status: string;
   readonly figures: LiveFigures;
-  /** Figure of the run in both formats of `drawCurves`. */
-  readonly curves: { readonly wide: string; readonly narrow: string };
+  readonly curves: CurvesFigure;
   /** Chart of images/s and learning rate; absent before the first log line. */
   readonly pace?: string;
   readonly filters?: { readonly png: Uint8Array; readonly count: number; readonly size: string };
@@ -72,6 +71,8 @@ export interface LiveFigures {
   readonly epochs: number;
   readonly iteration: number;
   readonly trainLoss?: number;
+  /** Name of the accuracies. */
+  readonly accuracy: string;
   readonly trainAccuracy?: number;
   readonly testAccuracy?: number;
   readonly bestAccuracy?: number;
@@ -89,7 +90,7 @@ export interface LiveFigures {
 /** HTML of the page's parts by element id. */
 export type LivePieces = Readonly<Record<(typeof pieceNames)[number], string>>;
 
-const pieceNames = ["status", "figures", "wide", "narrow", "pace", "filters"] as const;
+const pieceNames = ["status", "figures", "description", "wide", "narrow", "pace", "filters"] as const;
 
 /** Renders each part. All text is escaped. */
 export function livePieces(data: LiveData): LivePieces {
@@ -97,6 +98,7 @@ export function livePieces(data: LiveData): LivePieces {
   return {
     status: html`${status}`.markup,
     figures: figureItems(figures).markup,
+    description: html`${curves.description}`.markup,
     wide: inPage(curves.wide),
     narrow: inPage(curves.narrow),
     pace: pace ? inPage(pace) : html`<p class="yet">No data yet.</p>`.markup,
@@ -105,15 +107,15 @@ export function livePieces(data: LiveData): LivePieces {
 }
 
 function figureItems(figures: LiveFigures): Markup {
-  const { epoch, epochs, iteration, trainLoss, trainAccuracy, testAccuracy, bestAccuracy, watched } = figures;
-  const { examplesPerSecond, seconds, secondsLeft, saved } = figures;
+  const { epoch, epochs, iteration, trainLoss, accuracy, trainAccuracy, testAccuracy, bestAccuracy } = figures;
+  const { watched, examplesPerSecond, seconds, secondsLeft, saved } = figures;
   const shown: readonly (readonly [name: string, value: string | undefined])[] = [
     ["epoch", `${formatEpoch(epoch)} of ${epochs}`],
     ["iteration", formatCount(iteration)],
     ["train loss", trainLoss === undefined ? undefined : formatLoss(trainLoss)],
-    ["train accuracy", maybePercent(trainAccuracy)],
-    [`${watched} accuracy`, maybePercent(testAccuracy)],
-    [`best ${watched} accuracy`, maybePercent(bestAccuracy)],
+    [`train ${accuracy}`, maybePercent(trainAccuracy)],
+    [`${watched} ${accuracy}`, maybePercent(testAccuracy)],
+    [`best ${watched} ${accuracy}`, maybePercent(bestAccuracy)],
     ["images/s", examplesPerSecond === undefined ? undefined : formatMagnitude(examplesPerSecond)],
     ["trained for", formatDuration(seconds)],
     ["time left", secondsLeft === undefined ? undefined : formatDuration(secondsLeft)],
@@ -151,7 +153,7 @@ export function renderLivePage(
   pieces: LivePieces,
   version: string,
 ): string {
-  const { status, figures, wide, narrow, pace, filters } = pieces;
+  const { status, figures, description, wide, narrow, pace, filters } = pieces;
   return html`${pageHead(`${title}: training`, style, html`<noscript><meta http-equiv="refresh" content="10"></noscript>${servedMeta}`)}
 <body data-version="${version}">
 <main>
@@ -161,7 +163,8 @@ export function renderLivePage(
 <dl class="figures" id="figures">${trusted(figures)}</dl>
 <section>
 <h2>Curves</h2>
-<figure class="curves" role="img" aria-label="${curvesText}" tabindex="0"><div class="wide" id="wide">${trusted(wide)}</div><div class="narrow" id="narrow">${trusted(narrow)}</div></figure>
+<p id="description">${trusted(description)}</p>
+<figure class="curves" role="img" aria-labelledby="description" tabindex="0"><div class="wide" id="wide">${trusted(wide)}</div><div class="narrow" id="narrow">${trusted(narrow)}</div></figure>
 </section>
 <section>
 <h2>Pace</h2>

@@ -20,6 +20,7 @@ const entries = [
 const curves = {
   wide: await drawCurves(curvesOf(entries), { title: "t", format: "wide" }),
   narrow: await drawCurves(curvesOf(entries), { title: "t", format: "narrow" }),
+  description: "Loss and accuracy.",
 };
 const pngOf = (width: number, height: number) =>
   sharp({ create: { width, height, channels: 3, background: "#804020" } })

@@ -1,29 +1,35 @@
 /** Report of a run as one self-contained HTML file. */
 import { labelSetFigures } from "../../training/evaluation/metrics.ts";
 import { type MultiLabelFigures, thresholdOf } from "../../training/evaluation/multiLabel.ts";
+import { accuracyNameOf } from "../accuracyName.ts";
 import { type Content, html, type Markup, trusted } from "../markup.ts";
 import { formatCount, formatDuration, formatEpoch, formatLoss, formatMagnitude } from "../numbers.ts";
 import {
-  accuracyOf,
   type ClassAccuracy,
   type EvaluationReport,
   formatMultiLabel,
+  recallOf,
   topKName,
 } from "../tables/evaluation.ts";
 import type { Section } from "../tables/sections.ts";
 import { inPage } from "../theme.ts";
 import { gallery, type ReportGallery } from "./gallery.ts";
-import { chartFigure, chartSection, curvesText, percent, type ReportChart, scrollingTable } from "./htmlParts.ts";
-import { pageHead } from "./htmlStyle.ts";
-import { pageScript } from "./pageScript.ts";
+import {
+  type CurvesFigure,
+  chartFigure,
+  chartSection,
+  percent,
+  type ReportChart,
+  scrollingTable,
+} from "./htmlParts.ts";
+import { filePage } from "./htmlStyle.ts";
 
 /** Data of the report. Accuracies and probabilities are fractions. */
 export interface ReportData {
   /** Network and data set. */
   readonly title: string;
   readonly results: ReportResults;
-  /** Figure of the run in both formats of `drawCurves`. */
-  readonly curves: { readonly wide: string; readonly narrow: string };
+  readonly curves: CurvesFigure;
   /** Further figures. */
   readonly charts: readonly ReportChart[];
   /** Evaluation of `results.weights`. */
@@ -61,29 +67,21 @@ export interface ReportSection {
 /** Renders the report as HTML. All text is escaped. */
 export function renderReport(data: ReportData): string {
   const { title, results, curves, charts, evaluation, galleries, network } = data;
-  const page = html`${pageHead(`${title}: training report`)}
-<body>
-<main>
-<h1>${title}</h1>
+  const main = html`<h1>${title}</h1>
 <p class="lead">${leadOf(results)}</p>
 ${weightsNote(results)}
 ${figures(results, evaluation)}
 <section>
 <h2>Curves</h2>
-<p>${curvesText}</p>
-<figure class="curves" role="img" aria-label="${curvesText}" tabindex="0"><div class="wide">${trusted(inPage(curves.wide))}</div><div class="narrow">${trusted(inPage(curves.narrow))}</div></figure>
+<p>${curves.description}</p>
+<figure class="curves" role="img" aria-label="${curves.description}" tabindex="0"><div class="wide">${trusted(inPage(curves.wide))}</div><div class="narrow">${trusted(inPage(curves.narrow))}</div></figure>
 </section>
 ${evaluation ? classAccuracies(evaluation) : []}
 ${charts.map(chartSection)}
 ${galleries.map(gallery)}
 ${configuration(data)}
-${networkPart(network)}
-</main>
-${pageScript}
-</body>
-</html>
-`;
-  return page.markup;
+${networkPart(network)}`;
+  return filePage(`${title}: training report`, main);
 }
 
 function leadOf({ epochs, iterations, device }: ReportResults): string {
@@ -103,24 +101,22 @@ function figures(results: ReportResults, evaluation: EvaluationReport | undefine
   const { trainLoss, trainAccuracy, examplesPerSecond, seconds, weights, last } = results;
   const shownEpoch = weights?.epoch;
   const ofSets = evaluation && labelSetsOf(evaluation);
-  const accuracy = ofSets ? "exact match" : "test accuracy";
+  const { full } = accuracyNameOf(ofSets !== undefined);
+  const logged = ofSets ? full : "test accuracy";
+  const [best, ...others] = ofSets
+    ? formatMultiLabel(ofSets)
+    : ([["test accuracy", evaluation && percent(evaluation.top1Accuracy)]] as const);
   const isOther = last !== undefined && shownEpoch !== undefined && last.epoch !== shownEpoch;
   const lasts: readonly (readonly [name: string, value: string])[] = isOther
-    ? [[`${accuracy}, last (epoch ${formatEpoch(last.epoch)})`, percent(last.accuracy)]]
+    ? [[`${logged}, last (epoch ${formatEpoch(last.epoch)})`, percent(last.accuracy)]]
     : [];
   const shown: readonly (readonly [name: string, value: string | undefined])[] = [
-    [
-      isOther ? `${accuracy}, best (epoch ${formatEpoch(shownEpoch)})` : accuracy,
-      evaluation && percent(ofSets?.exactMatch ?? evaluation.top1Accuracy),
-    ],
+    [isOther ? `${best[0]}, best (epoch ${formatEpoch(shownEpoch)})` : best[0], best[1]],
     ...lasts,
-    [
-      ofSets ? "train exact match, epoch" : "train accuracy, epoch",
-      trainAccuracy === undefined ? undefined : percent(trainAccuracy),
-    ],
+    [`train ${full}, epoch`, trainAccuracy === undefined ? undefined : percent(trainAccuracy)],
     ["train loss, epoch", trainLoss === undefined ? undefined : formatLoss(trainLoss)],
     [isOther ? "test loss, best" : "test loss", evaluation && formatLoss(evaluation.loss)],
-    ...(ofSets ? formatMultiLabel(ofSets).slice(1) : []),
+    ...others,
     ["images/s", examplesPerSecond === undefined ? undefined : formatMagnitude(examplesPerSecond)],
     ["training time", formatDuration(seconds)],
   ];
@@ -166,7 +162,7 @@ ${scrollingTable({ title: "Each label", columns: [{ heading: "Label", align: "le
 }
 
 function classRow(entry: ClassAccuracy): Markup {
-  const accuracy = accuracyOf(entry);
+  const accuracy = recallOf(entry);
   const bar = accuracy === undefined ? [] : html`<div class="bar" style="width:${(100 * accuracy).toFixed(1)}%"></div>`;
   return html`<tr><th scope="row">${entry.className}</th><td class="number">${formatCount(entry.correct)} of ${formatCount(entry.images)}</td><td class="number">${accuracy === undefined ? "–" : percent(accuracy)}</td><td class="bars" aria-hidden="true">${bar}</td></tr>
 `;

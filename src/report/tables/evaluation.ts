@@ -2,8 +2,9 @@
 
 import { printable } from "../../escape.ts";
 import { frequentConfusions } from "../../training/evaluation/confusion.ts";
-import { type Evaluation, labelSetFigures } from "../../training/evaluation/metrics.ts";
+import { accuracyOf, type Evaluation, labelSetFigures } from "../../training/evaluation/metrics.ts";
 import { type MultiLabelFigures, thresholdOf } from "../../training/evaluation/multiLabel.ts";
+import { atThresholds } from "../accuracyName.ts";
 import { formatCount, formatLoss, formatPercent } from "../numbers.ts";
 import { truncateStart } from "../text.ts";
 import { type BarOptions, type Column, formatBar, formatTable } from "./terminal.ts";
@@ -33,7 +34,7 @@ export interface ClassAccuracy {
 }
 
 /** Recall of a class; undefined for a class without images. */
-export function accuracyOf({ images, correct }: ClassAccuracy): number | undefined {
+export function recallOf({ images, correct }: ClassAccuracy): number | undefined {
   return images > 0 ? correct / images : undefined;
 }
 
@@ -125,18 +126,18 @@ function formatMistakes({ worstMistakes }: Evaluation): string {
   return `Worst mistakes\n\n${formatTable(columns, rows)}`;
 }
 
-/** Top-1 accuracy of each run of an ensemble, and of the ensemble. */
+/** Top-1 accuracy of each run of an ensemble, and of the ensemble; with label sets, exact match. */
 export function formatRuns(
   runs: readonly { readonly file: string; readonly network: string; readonly top1Accuracy: number }[],
-  together: number,
+  together: Pick<Evaluation, "confusion" | "multiLabel" | "top1Accuracy">,
 ): string {
   const columns: readonly Column[] = [
     { heading: "Run", align: "left", shrinks: true },
     { heading: "Network", align: "left", shrinks: true },
-    { heading: "Top-1", align: "right" },
+    { heading: labelSetFigures(together) ? "Exact match" : "Top-1", align: "right" },
   ];
   const rows = runs.map(({ file, network, top1Accuracy }) => [file, network, formatPercent(top1Accuracy)]);
-  return formatTable(columns, rows, { footer: [["together", "", formatPercent(together)]] });
+  return formatTable(columns, rows, { footer: [["together", "", formatPercent(accuracyOf(together))]] });
 }
 
 function formatFigures(report: Evaluation): string {
@@ -168,7 +169,7 @@ function formatFigures(report: Evaluation): string {
 /** Names and values of multi-label figures. */
 export function formatMultiLabel(figures: MultiLabelFigures): readonly (readonly [name: string, value: string])[] {
   const { threshold, exactMatch, hammingLoss, macroF1, microF1, meanAveragePrecision } = figures;
-  const at = typeof threshold === "number" ? `at ${formatPercent(threshold)}` : "at fitted thresholds";
+  const at = atThresholds(threshold);
   return [
     [`exact match ${at}`, formatPercent(exactMatch)],
     [`Hamming loss ${at}`, formatPercent(hammingLoss)],

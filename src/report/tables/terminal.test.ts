@@ -168,7 +168,7 @@ test("where nothing was mistaken, no table says so; one class, one image", () =>
 
 test("the runs of an ensemble fit, with what they are together", () => {
   const runs = hostileNames.map((file) => ({ file, network: "n".repeat(60), top1Accuracy: 0.5 }));
-  const text = formatRuns(runs, 0.625);
+  const text = formatRuns(runs, { ...evaluation, top1Accuracy: 0.625 });
   assertFits(text);
   assert.match(text, /^together +62\.5 %$/m);
 });

@@ -65,14 +65,11 @@ const multiLabelHead: ClassHead = {
   probabilities: (scores) => Float64Array.from(scores, sigmoid),
   // log p − log (1 − p); both are finite.
   scoreOf: (probability) => logarithm(probability) - logarithm(1 - probability),
-  judge(scores, predicted, label) {
-    let sum = 0;
-    // −log (1 − σ(z)) = log (1 + e^z); −log σ(z) = log (1 + e^z) − z.
-    for (const score of scores) sum += Math.max(score, 0) + Math.log1p(Math.exp(-Math.abs(score)));
-    const own = scores[label] as number;
-    const loss = (sum - own) / scores.length;
-    return { probability: sigmoid(scores[predicted] as number), labelProbability: sigmoid(own), loss };
-  },
+  judge: (scores, predicted, label) => ({
+    probability: sigmoid(scores[predicted] as number),
+    labelProbability: sigmoid(scores[label] as number),
+    loss: setLoss(scores, [label]),
+  }),
   judgeSet(scores, predicted, labels) {
     const loss = setLoss(scores, labels);
     return { probability: Math.exp(-setLoss(scores, predicted)), labelProbability: Math.exp(-loss), loss };
@@ -82,6 +79,7 @@ const multiLabelHead: ClassHead = {
 /** −Σ ln p / classes, where p is σ(z) for the classes of the set and σ(−z) for others. */
 function setLoss(scores: Scores, set: LabelSet): number {
   let sum = 0;
+  // −log (1 − σ(z)) = log (1 + e^z); −log σ(z) = log (1 + e^z) − z.
   for (const score of scores) sum += Math.max(score, 0) + Math.log1p(Math.exp(-Math.abs(score)));
   for (const label of set) sum -= scores[label] as number;
   // Cancellation may leave −1e-17.

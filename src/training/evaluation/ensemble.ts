@@ -12,6 +12,8 @@ export interface Member {
   readonly scored: AsyncGenerator<ScoredBatch>;
   /** Index of each of the ensemble's classes among this network's. */
   readonly columns: readonly number[];
+  /** With label sets: lowest score of each of the ensemble's classes that is present. Default: 0, a probability of 50 %. */
+  readonly lowest?: ArrayLike<number>;
   /** Called with the number of images of each batch that this network alone classifies correctly. */
   readonly onCorrect: (correct: number) => void;
 }
@@ -29,13 +31,13 @@ export async function* scoreEnsemble(
   try {
     for (;;) {
       let last: ScoredBatch | undefined;
-      for (const { scored, columns, onCorrect } of members) {
+      for (const { scored, columns, lowest, onCorrect } of members) {
         const { done, value } = await scored.next();
         if (done) return;
         const scores = reordered(value.scores, columns, value.count);
         onCorrect(
           labelSets
-            ? countExact(scores, value.labels, value.count, labelSets)
+            ? countExact(scores, value.labels, value.count, labelSets, lowest)
             : countCorrect(scores, value.labels, value.count),
         );
         mean.add(scores, value.count);

@@ -118,6 +118,12 @@ test("a label by hand: ties are predicted together; a curve has at most 100 poin
     0.5,
     "midway between 0.75 and 0.25",
   );
+  const tie = [1, -1].map((score) => ({ score, precision: 0.5, recall: 0.5, f1: 0.5 }));
+  assert.equal(
+    bestThreshold(tie, (score) => (score + 2) / 4, 0.5),
+    0.5,
+    "of equal F1 scores the higher threshold, midway between 0.75 and 0.25",
+  );
   assert.deepEqual([averagePrecision([]), bestThreshold([], (score) => score, 0.5)], [null, 0.5]);
   assert.deepEqual(
     precisionCurve(points),
@@ -135,6 +141,8 @@ test("exact match of logits; images without labels; a softmax head is refused", 
   const sets = [[], [0, 2]];
   const scores = Float32Array.of(-1, -1, -1, 1, -1, 1, 1, 1, 1, 0, -1, 0.5);
   assert.equal(countExact(scores, [0, 1, 1, 1], 4, sets), 3);
+  assert.equal(countExact(scores, [0, 1, 1, 1], 4, sets, [0, -1, 0.75]), 0);
+  assert.equal(countExact(scores, [0, 1, 1, 1], 4, sets, [0, 2, 0.5]), 4);
   const counter = countEvaluation(["a", "b", "c"], { head, labelSets: sets });
   const [none] = counter.add(Float32Array.of(-9, -9, -9), [0], 1);
   assert.deepEqual([none?.labels, none?.predicted, none?.isCorrect], [[], [], true]);
@@ -143,4 +151,24 @@ test("exact match of logits; images without labels; a softmax head is refused", 
     name: "ConfigError",
     message: /expected a multi-label network/,
   });
+});
+
+test("label sets by hand: rank of the first label, and geometric means of all decisions", () => {
+  const names = ["a", "b", "c", "d", "e", "f", "g"];
+  const sets = [[5], [4, 6], []];
+  const counter = countEvaluation(names, { head, labelSets: sets });
+  const row = [3, 2, 1, 0, -1, -2, -3];
+  const judged = counter.add(Float32Array.from([...row, ...row, ...row]), [0, 1, 2], 3);
+  assert.deepEqual(
+    judged.map(({ rank }) => rank),
+    [5, 4, 7],
+  );
+  assert.deepEqual(counter.result().topK, { k: 5, accuracy: 1 / 3 });
+  // Probabilities 0.75, 0.75 and 0.5; the first two labels are predicted, and the last by its threshold is not.
+  const few = countEvaluation(["a", "b", "c"], { head, threshold: 0.6, labelSets: [[0, 2]] });
+  const [first] = few.add(Float64Array.of(Math.log(3), Math.log(3), 0), [0], 1);
+  assert.deepEqual([first?.predicted, first?.isCorrect], [[0, 1], false]);
+  const expected = [Math.cbrt(0.75 * 0.75 * 0.5), Math.cbrt(0.75 * 0.25 * 0.5), -Math.log(0.75 * 0.25 * 0.5) / 3];
+  const got = [first?.probability ?? 0, first?.labelProbability ?? 0, first?.loss ?? 0];
+  assertClose(got, expected, tolerance, "probabilities and loss");
 });

@@ -3,7 +3,7 @@ import type { LabelSet } from "../../dataset/labelSets.ts";
 import { NonFiniteError } from "../../errors.ts";
 import type { ClassHead, Scores } from "./classHead.ts";
 import type { ClassFigures } from "./confusion.ts";
-import { averagePrecision, bestThreshold, precisionCurve, rankLabel } from "./labelRanking.ts";
+import { averagePrecision, bestThreshold, precisionCurve, type RankedPoint, rankLabel } from "./labelRanking.ts";
 
 /** Minimum probability of a class that is present, unless others are given or stored with the weights. */
 export const DEFAULT_THRESHOLD = 0.5;
@@ -64,22 +64,24 @@ export function presentClasses(probabilities: ArrayLike<number>, thresholds: Thr
  * precision depends on the order of all images.
  */
 export function countLabels(classNames: readonly string[], threshold: Thresholds, head: ClassHead): LabelCounter {
-  const counts = classNames.map(() => ({ images: 0, predicted: 0, correct: 0 }));
+  const counts = classNames.map((): LabelCounts => ({ images: 0, predicted: 0, correct: 0 }));
   const kept = keepScores(classNames.length);
   let [all, exact] = [0, 0];
   return {
     add(scores, labels) {
       kept.add(scores, labels);
       const present = presentClasses(head.probabilities(scores), threshold);
-      for (const c of present) (counts[c] as { predicted: number }).predicted++;
-      for (const c of labels) (counts[c] as { images: number }).images++;
+      for (const c of present) (counts[c] as LabelCounts).predicted++;
+      for (const c of labels) (counts[c] as LabelCounts).images++;
       const right = present.filter((c) => labels.includes(c));
-      for (const c of right) (counts[c] as { correct: number }).correct++;
+      for (const c of right) (counts[c] as LabelCounts).correct++;
       all++;
       if (present.length === labels.length && right.length === labels.length) exact++;
     },
     result() {
-      const points = classNames.map((_, c) => rankLabel(kept.of(c)));
+      const probabilityOf = (score: number) => head.probabilities(Float64Array.of(score))[0] as number;
+      // Label by label, because the points of all labels would take more memory than the scores.
+      const ranked = classNames.map((_, c) => rankedFigures(rankLabel(kept.of(c)), probabilityOf));
       const perClass = counts.map(({ images, predicted, correct }, c) => ({
         className: classNames[c] as string,
         images,
@@ -87,23 +89,45 @@ export function countLabels(classNames: readonly string[], threshold: Thresholds
         precision: fraction(correct, predicted),
         recall: fraction(correct, images),
         f1: fraction(2 * correct, predicted + images),
-        averagePrecision: averagePrecision(points[c] ?? []),
+        averagePrecision: ranked[c]?.averagePrecision ?? null,
       }));
-      const sum = (of: "images" | "predicted" | "correct") => counts.reduce((total, count) => total + count[of], 0);
-      const [images, predicted, correct] = [sum("images"), sum("predicted"), sum("correct")];
-      const probabilityOf = (score: number) => head.probabilities(Float64Array.of(score))[0] as number;
       const multiLabel = {
         threshold,
         exactMatch: exact / all,
-        hammingLoss: (images + predicted - 2 * correct) / (all * classNames.length),
+        ...decisionFigures(counts, all),
         macroF1: mean(perClass.flatMap(({ f1 }) => f1 ?? [])) ?? 0,
-        microF1: fraction(2 * correct, predicted + images) ?? 0,
         meanAveragePrecision: mean(perClass.flatMap((each) => each.averagePrecision ?? [])),
-        fittedThresholds: points.map((each) => bestThreshold(each, probabilityOf, DEFAULT_THRESHOLD)),
-        curves: points.map(precisionCurve),
+        fittedThresholds: ranked.map((each) => each.threshold),
+        curves: ranked.map(({ curve }) => curve),
       };
       return { perClass, multiLabel };
     },
+  };
+}
+
+/** Numbers of a label: images that have it, images for which it is predicted, and images of both. */
+interface LabelCounts {
+  images: number;
+  predicted: number;
+  correct: number;
+}
+
+/** Figures of all decisions together, one for each of `all` images and label. */
+function decisionFigures(counts: readonly LabelCounts[], all: number) {
+  const sum = (of: keyof LabelCounts) => counts.reduce((total, count) => total + count[of], 0);
+  const [images, predicted, correct] = [sum("images"), sum("predicted"), sum("correct")];
+  return {
+    hammingLoss: (images + predicted - 2 * correct) / (all * counts.length),
+    microF1: fraction(2 * correct, predicted + images) ?? 0,
+  };
+}
+
+/** Figures of one label over all thresholds. */
+function rankedFigures(points: readonly RankedPoint[], probabilityOf: (score: number) => number) {
+  return {
+    averagePrecision: averagePrecision(points),
+    threshold: bestThreshold(points, probabilityOf, DEFAULT_THRESHOLD),
+    curve: precisionCurve(points),
   };
 }
 
@@ -146,23 +170,29 @@ function mean(values: readonly number[]): number | null {
 }
 
 /**
- * Number of rows whose labels are exactly those with a logit of 0 or more: a probability of 50 %. Shapes: scores [count, classes], labels [count], indices of
- * sets. Throws NonFiniteError for NaN.
+ * Number of rows whose labels are exactly those with the lowest score or more; by default with a logit of 0 or more, a probability of 50 %. Shapes: scores
+ * [count, classes], labels [count], indices of sets, lowest [classes]. Throws NonFiniteError for NaN.
  */
 export function countExact(
   scores: Scores,
   labels: ArrayLike<number>,
   count: number,
   labelSets: readonly LabelSet[],
+  lowest?: ArrayLike<number>,
 ): number {
   const classes = scores.length / count;
   if (scores.some(Number.isNaN)) throw new NonFiniteError("scores: expected numbers, got NaN");
   let exact = 0;
   for (let row = 0; row < count; row++) {
     const own = labelSets[labels[row] as number] as LabelSet;
-    let present = 0;
-    for (let c = 0; c < classes; c++) if ((scores[row * classes + c] as number) >= 0) present++;
-    if (present === own.length && own.every((c) => (scores[row * classes + c] as number) >= 0)) exact++;
+    const start = row * classes;
+    let [present, right] = [0, 0];
+    for (let c = 0; c < classes; c++) if ((scores[start + c] as number) >= (lowest?.[c] ?? 0)) present++;
+    for (let i = 0; i < own.length; i++) {
+      const c = own[i] as number;
+      if ((scores[start + c] as number) >= (lowest?.[c] ?? 0)) right++;
+    }
+    if (present === own.length && right === own.length) exact++;
   }
   return exact;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DataError } from "../../errors.ts";
-import { oneHotTargets, writeTargets } from "./targets.ts";
+import { oneHotTargets, writeLabelSetTargets, writeTargets } from "./targets.ts";
 
 const plain = { labelSmoothing: 0, classWeights: [1, 1, 1] };
 
@@ -37,5 +37,26 @@ test("labels that are no class are refused, those of the partners too", () => {
     const labels = [0, label] as number[];
     assert.throws(() => writeTargets(plain, labels, 2, undefined, new Float32Array(6)), says);
     assert.throws(() => writeTargets(plain, [0, 0], 2, { lambda: 0.5, labels }, new Float32Array(6)), says);
+  }
+});
+
+test("label sets: 1 − ε/2 for present labels, ε/2 for absent ones, mixed by λ; rows past the batch stay as they are", () => {
+  const labelSets = [[], [0, 2], [1]];
+  const targets = (labelSmoothing: number, labels: readonly number[], mixed?: { lambda: number; labels: number[] }) => {
+    const into = new Float32Array(9).fill(7);
+    writeLabelSetTargets({ labelSmoothing, labelSets, classes: 3 }, labels, 2, mixed, into);
+    return [...into];
+  };
+  assert.deepEqual(targets(0, [1, 0]), [1, 0, 1, 0, 0, 0, 7, 7, 7]);
+  assert.deepEqual(targets(0.5, [1, 0]), [0.75, 0.25, 0.75, 0.25, 0.25, 0.25, 7, 7, 7]);
+  assert.deepEqual(targets(0, [1, 2], { lambda: 0.75, labels: [2, 1] }), [0.75, 0.25, 0.75, 0.25, 0.75, 0.25, 7, 7, 7]);
+  assert.deepEqual(targets(0.5, [1, 1], { lambda: 0.75, labels: [1, 0] }).slice(0, 6), [
+    ...[0.75, 0.25, 0.75],
+    ...[0.25 + 0.375, 0.25, 0.25 + 0.375],
+  ]);
+  for (const label of [3, -1, Number.NaN]) {
+    const says = new DataError(`label of image 1: expected a class from 0 to 2, got ${label}`);
+    assert.throws(() => targets(0, [0, label]), says);
+    assert.throws(() => targets(0, [0, 0], { lambda: 0.5, labels: [0, label] }), says);
   }
 });

@@ -76,15 +76,19 @@ export function writeLabelSetTargets(
 ): void {
   const lambda = mixed ? mixed.lambda : 1;
   into.fill(labelSmoothing / 2, 0, count * classes);
-  const mark = (row: number, all: ArrayLike<number>, fraction: number) => {
-    for (const c of labelSets[classOf(all, row, labelSets.length)] as LabelSet) {
-      const at = row * classes + c;
-      into[at] = (into[at] as number) + (1 - labelSmoothing) * fraction;
-    }
-  };
   for (let row = 0; row < count; row++) {
-    mark(row, labels, lambda);
-    if (mixed) mark(row, mixed.labels, 1 - lambda);
+    const start = row * classes;
+    addSet(into, start, labelSets[classOf(labels, row, labelSets.length)] as LabelSet, (1 - labelSmoothing) * lambda);
+    if (!mixed) continue;
+    const second = labelSets[classOf(mixed.labels, row, labelSets.length)] as LabelSet;
+    addSet(into, start, second, (1 - labelSmoothing) * (1 - lambda));
+  }
+}
+
+function addSet(into: Float32Array, start: number, set: LabelSet, amount: number): void {
+  for (let i = 0; i < set.length; i++) {
+    const at = start + (set[i] as number);
+    into[at] = (into[at] as number) + amount;
   }
 }
 
