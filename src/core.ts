@@ -46,6 +46,7 @@ export type { RawImage } from "./image/rawImage.ts";
 export {
   adaptiveAveragePool2d,
   averagePool2d,
+  batchNorm2d,
   conv2d,
   dropout,
   flatten,

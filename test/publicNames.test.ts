@@ -17,7 +17,7 @@ const values = (
   "findLearningRate findNetwork findPictures findRecipe findSimilar flatten importModel linear localResponseNorm mapPictures " +
   "maxPool2d measureSaliency networks openClassifier openLayerOutputs parseNetwork predictFiles readCaffeFile readOnnxFile " +
   "readImage readSweepPlan recipes relu runSweep sigmoid summarize tanh trainClassifier trainFolds verifyModel withClasses withInput writeFeatures " +
-  "writeOnnx"
+  "writeOnnx batchNorm2d"
 ).split(" ");
 
 const types = (

@@ -153,6 +153,7 @@ type Layer =
       k: number;
       region?: "withinChannel" | undefined;
     }
+  | { kind: "batchNorm2d"; name: string; eps: number; momentum: number; affine: boolean }
   | ({ kind: "maxPool2d" } & PoolWindow)
   | ({ kind: "averagePool2d"; countIncludePad: boolean } & PoolWindow)
   | { kind: "adaptiveAveragePool2d"; name: string; outputSize: number }

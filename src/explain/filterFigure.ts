@@ -10,6 +10,7 @@ import { drawImageRows } from "../report/figures/imageRows.ts";
 import { tile, zoom } from "../report/figures/tiles.ts";
 import { sizeOf } from "../shape.ts";
 import { describeKernels, type FirstKernels, findFirstKernels, kernelImages } from "./firstKernels.ts";
+import { hasWeights } from "../learned.ts";
 
 /** Figure of the first layer's filters. */
 export interface FilterSheet {
@@ -48,7 +49,7 @@ export async function drawFilters(path: string): Promise<FilterSheet> {
 }
 
 function refuse(network: Network): never {
-  const first = place(network).find(({ parameters }) => parameters.length > 0);
+  const first = place(network).find(hasWeights);
   const got = first ? `${first.layer.name} [${first.parameters[0]?.shape.join(", ")}]` : "none with weights";
   throw new ConfigError(`${network.name}: expected a first layer with kernels of 1 or 3 channels, got ${got}`);
 }

@@ -3,6 +3,7 @@ import type { OpKind, OpOptions } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
 import { parseJson } from "../schema.ts";
 import { reluKind, sigmoidKind, tanhKind } from "./activations.ts";
+import { batchNorm2dKind } from "./batchNorm2d.ts";
 import { conv2dKind } from "./conv2d.ts";
 import { dropoutKind } from "./dropout.ts";
 import type { Layer, LayerKind } from "./layer.ts";
@@ -17,6 +18,7 @@ export const layerKinds: { readonly [K in OpKind]: LayerKind<K> } = {
   tanh: tanhKind,
   sigmoid: sigmoidKind,
   localResponseNorm: localResponseNormKind,
+  batchNorm2d: batchNorm2dKind,
   maxPool2d: maxPool2dKind,
   averagePool2d: averagePool2dKind,
   adaptiveAveragePool2d: adaptiveAveragePool2dKind,
@@ -64,6 +66,13 @@ export const sigmoid: LayerMaker<"sigmoid"> = maker("sigmoid");
  * Shapes: [C, H, W], unchanged. Defaults: size 5, alpha 1e-4, beta 0.75, k 2. Source: Krizhevsky et al. 2012, §3.3.
  */
 export const localResponseNorm: LayerMaker<"localResponseNorm"> = maker("localResponseNorm");
+/**
+ * Batch normalization: (x − mean) / √(variance + eps) · weight + bias for each channel, with the statistics of the batch in training, and their running
+ * averages at evaluation and in frozen layers. `momentum` is the weight of the batch in a running average; `affine: false` leaves out weight and bias.
+ *
+ * Shapes: [C, H, W], unchanged. Defaults: eps 1e-5, momentum 0.1, affine true. Source: Ioffe and Szegedy 2015; PyTorch's `nn.BatchNorm2d`.
+ */
+export const batchNorm2d: LayerMaker<"batchNorm2d"> = maker("batchNorm2d");
 /**
  * Maximum of each window; padding is never the maximum.
  *

@@ -6,15 +6,19 @@ import type { Int8Effect } from "../int8.ts";
 import type { Shape, Window } from "../shape.ts";
 import type { OnnxGraph } from "./onnxGraph.ts";
 
-/** A parameter tensor of a layer. */
+/** A parameter tensor of a layer, or a running statistic. */
 export interface ParameterDeclaration {
-  /** `weight` or `bias`; the full name is `<layer>.<name>`. */
+  /** `weight`, `bias`, or PyTorch's name of a statistic; the full name is `<layer>.<name>`. */
   readonly name: string;
   /** OIHW for a convolution's weight, [O, I] for a linear layer's, [O] for a bias. */
   readonly shape: Shape;
   /** Inputs per output, and outputs per input; initializers scale by them. */
   readonly fanIn: number;
   readonly fanOut: number;
+  /** Initial value of all elements. Default: the initializer's. */
+  readonly initial?: number;
+  /** True for a running statistic: training updates it in the forward pass, without a gradient. */
+  readonly isStatistic?: true;
 }
 
 /** Description of a layer for tables: kernel, stride, padding, and formulas of its output size. */
@@ -61,7 +65,7 @@ export interface LayerKind<K extends OpKind> {
   readonly order: Order;
   /** Output shape for one image. Throws ShapeError naming the layer if the input shape is invalid. */
   outputShape(name: string, options: OpOptions[K], input: Shape): Shape;
-  /** In state dict order: weight, then bias. Throws ShapeError naming the layer. */
+  /** In state dict order: weight, bias, then statistics. Throws ShapeError naming the layer. */
   parameters(name: string, options: OpOptions[K], input: Shape): readonly ParameterDeclaration[];
   /** Description for tables. */
   describe(options: OpOptions[K], input: Shape): LayerDescription;

@@ -8,6 +8,7 @@ import { sizeOf } from "../shape.ts";
 import { checkOutputs } from "../training/evaluation/classHead.ts";
 import { createCallQueue } from "./callQueue.ts";
 import { type OpenOptions, openPieces } from "./openModel.ts";
+import { hasWeights } from "../learned.ts";
 
 /** A trained network that returns the outputs of some of its layers. Calls may overlap; they run in order. */
 export interface LayerOutputs {
@@ -108,7 +109,7 @@ async function runThrough(programs: readonly Program[], images: Float32Array, co
 
 /** The layer before the last one with weights: its outputs are the features that the last one classifies. Throws ConfigError if there is none. */
 export function lastHiddenLayer(network: Network): string {
-  const last = place(network).findLastIndex(({ parameters }) => parameters.length > 0);
+  const last = place(network).findLastIndex(hasWeights);
   const hidden = network.layers[last - 1];
   if (hidden) return hidden.name;
   throw new ConfigError(`${network.name}: expected a hidden layer before the last layer with weights, found none`);

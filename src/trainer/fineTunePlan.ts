@@ -7,6 +7,7 @@ import { frozenLayers, type InitFrom } from "../settings/initFrom.ts";
 import type { TuningPlan } from "../settings/resolve.ts";
 import { equalShapes, type Shape } from "../shape.ts";
 import type { Recipe } from "../training/recipe.ts";
+import { learned } from "../learned.ts";
 
 /** Throws ConfigError if no layer fits, or if the layers to freeze are unknown, have new weights, or are all layers with weights. */
 export function planFineTuning(
@@ -29,8 +30,8 @@ function refuseToFreeze(network: Network, frozen: readonly string[], taken: read
   if (fresh.length > 0) {
     throw new ConfigError(`--freeze: ${fresh.join(", ")}: the file has no weights that fit; remove them from --freeze`);
   }
-  const learning = place(network).filter(({ parameters }) => parameters.length > 0);
-  if (frozen.length === learning.length) {
+  const trained = place(network).filter(({ layer }) => !frozen.includes(layer.name));
+  if (!trained.some(({ parameters }) => learned(parameters).length > 0)) {
     throw new ConfigError(
       `--freeze: all layers of ${network.name} with weights are frozen; leave at least one to train`,
     );

@@ -2,6 +2,7 @@
 import type { OpKind } from "../../src/engine/engine.ts";
 import {
   adaptiveAveragePool2d,
+  batchNorm2d,
   conv2d,
   dropout,
   flatten,
@@ -146,6 +147,21 @@ export const stacks: Readonly<Record<string, Omit<Chain, "batchSize">>> = {
       relu("relu6"),
       dropout("drop6", { probability: 0.5 }),
       linear("fc7", { outFeatures: 10 }),
+    ],
+  },
+  "batch norm: after a convolution, on the images, without weights, last": {
+    input: [3, 11, 9],
+    layers: [
+      batchNorm2d("norm0", { affine: false }),
+      conv2d("conv1", { outChannels: 20, kernelSize: 3 }),
+      batchNorm2d("norm1", { eps: 1e-3 }),
+      relu("relu1"),
+      maxPool2d("pool1", { kernelSize: 2, stride: 2 }),
+      conv2d("conv2", { outChannels: 16, kernelSize: 3, padding: 1 }),
+      batchNorm2d("norm2"),
+      relu("relu2"),
+      conv2d("conv3", { outChannels: 5, kernelSize: 1 }),
+      batchNorm2d("norm3"),
     ],
   },
   "layers that learn nothing at the bottom": {

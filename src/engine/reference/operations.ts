@@ -2,6 +2,7 @@
 import { fillDropoutMask, randomStream } from "../../random.ts";
 import type { Op, OpKind } from "../engine.ts";
 import { activations } from "./activations.ts";
+import { batchNorm2d } from "./batchNorm2d.ts";
 import { conv2d } from "./conv2d.ts";
 import { type Draw, noParameterGradients, type Operation } from "./operation.ts";
 import { pools } from "./pools.ts";
@@ -149,5 +150,6 @@ export const operations: { readonly [K in OpKind]: Operation<K> } = {
   linear,
   flatten,
   localResponseNorm,
+  batchNorm2d,
   dropout,
 };

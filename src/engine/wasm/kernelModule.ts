@@ -2,6 +2,7 @@
 import { ModuleBuilder } from "../../assembler/assembler.ts";
 import { f32x4, relaxedMultiplyAdd } from "../../assembler/instructions.ts";
 import { activationKernels } from "./kernels/activations.ts";
+import { batchNormKernels } from "./kernels/batchNorm.ts";
 import { dropoutKernel } from "./kernels/dropout.ts";
 import { bordersKernel, lanesKernel, plainKernels, rowKernel } from "./kernels/maps.ts";
 import { normKernels } from "./kernels/norm.ts";
@@ -39,6 +40,7 @@ export function buildKernels(instructionSet: InstructionSet) {
     ...maxPoolKernels(module),
     ...meanPoolKernels(module),
     ...normKernels(module, power),
+    ...batchNormKernels(module),
     dropout: dropoutKernel(module),
     update: updateKernel(module),
     squares: squaresKernel(module),

@@ -11,6 +11,7 @@ import type { View } from "../view.ts";
 import { type Edited, edit, withOption } from "./editedNetwork.ts";
 import { exchangedValues } from "./exchange.ts";
 import { renderLayerPanel } from "./layerPanel.ts";
+import { hasWeights } from "../../learned.ts";
 
 /** Width of the drawing; narrower pages scroll it. */
 const ROOM = 1100;
@@ -100,7 +101,7 @@ export function createExplainView(): View {
 }
 
 function isFirst({ placed }: Edited, index: number): boolean {
-  return placed.slice(0, index).every(({ parameters }) => parameters.length === 0);
+  return placed.slice(0, index).every((layer) => !hasWeights(layer));
 }
 
 function drawingOf(network: Network): Node {

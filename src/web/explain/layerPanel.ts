@@ -7,6 +7,7 @@ import { number, t } from "../language.ts";
 import { describeLayer } from "../receptive.ts";
 import { numberOptions } from "./editedNetwork.ts";
 import { exchangedValues } from "./exchange.ts";
+import { hasWeights } from "../../learned.ts";
 
 /** A layer to explain. */
 export interface ExplainedLayer {
@@ -116,7 +117,7 @@ function fieldSize({ receptiveField: { size } }: LayerSummary) {
 }
 
 function exchange(placed: PlacedLayer, isFirst: boolean): readonly HTMLElement[] {
-  if (placed.parameters.length === 0) return [];
+  if (!hasWeights(placed)) return [];
   const values = exchangedValues(placed, isFirst);
   if (values === 0) return [h("dt", {}, t("noExchange"))];
   return [h("dt", {}, t("exchange", { values, bytes: formatBytes(4 * values) }))];

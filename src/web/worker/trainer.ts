@@ -21,6 +21,7 @@ import type { SavedState } from "./checkpoints.ts";
 import { createRun, type Run } from "./run.ts";
 import { createRunStorage, deleteSavedRun, type OwnImages, type RunDescription, readSavedRun } from "./storage.ts";
 import type { DataCounts, DataSource, DownloadFormat, PageSettings, RunFacts, TrainerApi } from "./trainerApi.ts";
+import { hasWeights } from "../../learned.ts";
 
 /** Maximum number of bytes of the user's images: they stay in memory. */
 const MAX_BYTES = 400e6;
@@ -168,7 +169,7 @@ async function createNew(trainer: Trainer, settings: PageSettings): Promise<RunF
 /** Weights of a model for further training: without those of the last layer, unless the classes are the same. */
 function reusableWeights({ network, weights, classNames }: NetworkModel, dataset: Dataset): Weights {
   if (classNames.join("\n") === dataset.classNames.join("\n")) return weights;
-  const last = place(network).findLast(({ parameters }) => parameters.length > 0)?.layer.name;
+  const last = place(network).findLast(hasWeights)?.layer.name;
   return new Map([...weights].filter(([name]) => name.slice(0, name.lastIndexOf(".")) !== last));
 }
 

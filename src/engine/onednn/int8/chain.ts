@@ -42,7 +42,7 @@ export function addInt8Forward(
   const plan = new Plan(session, account);
   const weights = createInt8Weights(session, tensors);
   const context: Int8Context = { plan, tensors, scheme, weights };
-  const run: OpContext["run"] = { draws: { seed: 0, first: 0 }, dropoutActive: false };
+  const run: OpContext["run"] = { draws: { seed: 0, first: 0 }, isTraining: false, count: batchSize };
   const inputDims = [batchSize, ...inputShape];
   const images = share(sizeOf(inputDims));
   const input = fixedValue(session.plain(inputDims, "f32"), inputDims, images.array.byteLength, images.address);

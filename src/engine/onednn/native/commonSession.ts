@@ -24,6 +24,12 @@ const argNumbers: Record<Exclude<Role, "outputScales" | `operand${number}` | `te
   diffDst: 145,
   diffWeights: 161,
   diffBias: 169,
+  mean: 49,
+  variance: 50,
+  scale: 51,
+  shift: 52,
+  diffScale: 255,
+  diffShift: 256,
 };
 const MULTIPLE_SRC = 1024;
 const SRC_1 = 2;

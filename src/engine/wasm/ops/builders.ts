@@ -4,6 +4,7 @@ import type { Op, OpKind } from "../../engine.ts";
 import { type Borders, extentsOf, type FeatureMap, noBorders, operand } from "../featureMap.ts";
 import { normScratch } from "../kernels/norm.ts";
 import { activationBuilders, addClearedLanes } from "./activations.ts";
+import { buildBatchNorm2d } from "./batchNorm2d.ts";
 import { type BuildContext, type Builder, type Built, mapOf, passThrough, type Site } from "./op.ts";
 import { poolBuilders } from "./pools.ts";
 import { weightedBuilders } from "./weighted.ts";
@@ -94,6 +95,7 @@ const builders: { readonly [K in OpKind]: Builder<K> } = {
   ...weightedBuilders,
   flatten: buildFlatten,
   localResponseNorm: buildLocalResponseNorm,
+  batchNorm2d: buildBatchNorm2d,
   dropout: buildDropout,
 };
 
