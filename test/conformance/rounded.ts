@@ -26,7 +26,7 @@ export function roundedResults(chain: Chain, { images, outputGradient }: ChainDa
   const stages = ops.map((op, i) => stageOf(op, ops[i + 1], batchSize, keep));
   const rows = Array.from({ length: batchSize }, (_, row) => row);
   const draw = (row: number) => ({ training: true, seed: noDraws.seed, counter: noDraws.first + row });
-  let values = rows.map((row) => rowOf(images, row, batchSize).map(keep));
+  let values: readonly Float64Array[] = rows.map((row) => rowOf(images, row, batchSize).map(keep));
   for (const { forward, keepOutput } of stages) {
     for (const row of rows) forward.activations[row]?.[0]?.set(values[row] as Float64Array);
     forward.forwardFrom(0, rows, draw);
@@ -36,7 +36,7 @@ export function roundedResults(chain: Chain, { images, outputGradient }: ChainDa
       return output;
     });
   }
-  let gradient = rows.map((row) => rowOf(outputGradient, row, batchSize).map(keep));
+  let gradient: readonly Float64Array[] = rows.map((row) => rowOf(outputGradient, row, batchSize).map(keep));
   for (const { backward, keepGradient } of stages.toReversed()) {
     const given = gradient;
     backward.backwardAll(rows, draw, (row) => given[row] as Float64Array);

@@ -181,8 +181,8 @@ export interface Session {
   lrnBackward(gradient: Desc, data: Desc, options: LrnOptions, forward: PrimitiveDesc): PrimitiveDesc;
   /** dst = (src − mean) / √(variance + eps) · scale + shift for each channel; mean, variance, scale and shift are f32. */
   batchNormForward(data: Desc, options: BatchNorm, training: boolean): PrimitiveDesc;
-  /** Computes `diffSrc`; with `learns` also `diffScale` and `diffShift`. */
-  batchNormBackward(data: Desc, options: BatchNorm, learns: boolean, forward: PrimitiveDesc): PrimitiveDesc;
+  /** Computes `diffSrc`; with scales also `diffScale` and `diffShift`. */
+  batchNormBackward(data: Desc, options: BatchNorm, forward: PrimitiveDesc): PrimitiveDesc;
   poolForward(algorithm: PoolAlgorithm, src: Desc, dst: Desc, window: Window2d, training: boolean): PrimitiveDesc;
   poolBackward(
     algorithm: PoolAlgorithm,

@@ -200,8 +200,8 @@ function createSession(library: Library): Session {
       const args = [propagation(training), data, options.eps, batchNormFlags(options, normFlags)];
       return primitiveDesc("batch_normalization_forward", `int, ${P}, float, uint`, args);
     },
-    batchNormBackward(data, options, learns, forward) {
-      const args = [backwardPropagation(learns), data, data, options.eps, batchNormFlags(options, normFlags)];
+    batchNormBackward(data, options, forward) {
+      const args = [backwardPropagation(options.scales), data, data, options.eps, batchNormFlags(options, normFlags)];
       return primitiveDesc("batch_normalization_backward", `int, ${P}, ${P}, float, uint`, args, forward);
     },
     poolForward(kind, src, dst, window, training) {

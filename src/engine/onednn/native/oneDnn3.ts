@@ -197,9 +197,9 @@ function createSession(library: Library): Session {
       const args = [propagation(training), data, data, options.eps, batchNormFlags(options, normFlags)];
       return primitiveDesc("batch_normalization_forward", `int, ${P}, ${P}, float, uint`, args);
     },
-    batchNormBackward(data, options, learns, forward) {
+    batchNormBackward(data, options, forward) {
       const flags = batchNormFlags(options, normFlags);
-      const args = [backwardPropagation(learns), data, data, data, options.eps, flags, forward];
+      const args = [backwardPropagation(options.scales), data, data, data, options.eps, flags, forward];
       return primitiveDesc("batch_normalization_backward", `int, ${types([P, 3])}, float, uint, ${P}`, args);
     },
     poolForward(kind, src, dst, window, training) {

@@ -51,9 +51,15 @@ export const buildBatchNorm2d: Builder<"batchNorm2d"> = (context, op, input) => 
     output: norm.output,
     covers: 1,
     backward(outputGradient, needed) {
-      const gradients: Arguments =
-        weight?.gradient && bias?.gradient ? [["diffScale", weight.gradient] as const, ["diffShift", bias.gradient] as const] : [];
-      if (!needed && gradients.length === 0) return undefined;
+      if (!needed && !weight?.gradient) return undefined;
+      // Computed with scales in any case, wanted or not.
+      const gradientOf = (gradient: Value | undefined) => gradient ?? plan.value(dims, layout);
+      const gradients: Arguments = weight
+        ? [
+            ["diffScale", gradientOf(weight.gradient)],
+            ["diffShift", gradientOf(bias?.gradient)],
+          ]
+        : [];
       const gradient = plan.inLayout(outputGradient, norm.output.desc);
       const inputGradient = plan.value(input.dims, input.desc);
       const kernel = kernelsByCount((count) => backwardKernel(norm, count, gradient, inputGradient, gradients));
@@ -149,13 +155,13 @@ function backwardKernel(
   const options = optionsOf(norm, usesBatch);
   const forward = session.batchNormForward(src.desc, options, true);
   return {
-    primitiveDesc: session.batchNormBackward(src.desc, options, gradients.length > 0, forward),
+    primitiveDesc: session.batchNormBackward(src.desc, options, forward),
     args: [
       ["src", src],
       ["diffDst", diffDst],
       ["diffSrc", diffSrc],
       ...(usesBatch ? batch : running),
-      ...scaleShift.slice(0, 1),
+      ...scaleShift,
       ...gradients,
     ],
   };
