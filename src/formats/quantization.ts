@@ -12,6 +12,7 @@ import {
   roundingFor,
 } from "../int8.ts";
 import { type Network, place } from "../network/network.ts";
+import { hasScales } from "./foldScales.ts";
 
 /** 8-bit quantization of a network. */
 export interface Quantization extends Int8Scheme {
@@ -35,9 +36,10 @@ export function int8Layers(network: Network): readonly Int8Effect[] {
  * Indices of the layers whose outputs are quantized, preceded by −1 for the images: every computed output except the network's. Pooling and
  * the like pass quantized values through; a layer followed by a ReLU is quantized after it.
  *
- * Throws ConfigError if no layer computes anything.
+ * Throws ConfigError if no layer computes anything, or for a layer that has no 8-bit form.
  */
 export function roundedPlaces(network: Network): readonly number[] {
+  if (hasScales(network)) throw new Error(`${network.name}: expected layers that scale and shift to be folded`);
   const effects = int8Layers(network);
   const last = effects.findLastIndex((effect) => effect !== "kept");
   if (last < 0) throw new ConfigError(`${network.name}: has no layer that could be quantized to 8 bits`);

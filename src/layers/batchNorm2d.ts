@@ -57,6 +57,13 @@ export const batchNorm2dKind: LayerKind<"batchNorm2d"> = {
   randomness: neverRandom,
   deterministic: sameOptions,
   inInt8: computedInInt8,
+  scaleAndShift({ eps }, tensors) {
+    const at = (name: string, c: number, missing: number) => tensors.get(name)?.[c] ?? missing;
+    const variances = tensors.get("running_var") ?? [];
+    const scale = Float64Array.from(variances, (variance, c) => at("weight", c, 1) / Math.sqrt(variance + eps));
+    const shift = scale.map((s, c) => at("bias", c, 0) - at("running_mean", c, 0) * s);
+    return { scale, shift };
+  },
   withOutputs: outputsFollowInput,
   onnx({ options: { eps, affine }, inputShape: [channels = 0], parameters }, input, graph) {
     const vector = (role: string, value: number) =>

@@ -50,6 +50,12 @@ export interface KeptForBackward {
   readonly memory: "new" | "inPlace" | "view";
 }
 
+/** scale[c] · x[c] + shift[c]: one number each per channel, or per feature of a vector. */
+export interface Affine {
+  readonly scale: Float64Array;
+  readonly shift: Float64Array;
+}
+
 /** Condition under which a layer's output depends on random numbers. */
 export type Randomness = "never" | "training" | "always";
 
@@ -76,6 +82,11 @@ export interface LayerKind<K extends OpKind> {
   /** The same options without random numbers at evaluation. */
   deterministic(options: OpOptions[K]): OpOptions[K];
   inInt8(options: OpOptions[K], input: Shape): Int8Effect;
+  /**
+   * For kinds that only scale and shift each channel at evaluation: the numbers, from the layer's tensors by their names in it. They are folded into other
+   * layers for int8. Undefined for other kinds.
+   */
+  readonly scaleAndShift: ((options: OpOptions[K], tensors: ReadonlyMap<string, Float32Array>) => Affine) | undefined;
   /** The same options with another number of outputs; undefined if the input determines that number. */
   withOutputs(options: OpOptions[K], outputs: number): OpOptions[K] | undefined;
   /**
