@@ -3,8 +3,8 @@ import { totalmem } from "node:os";
 import { constrainedMemory } from "node:process";
 import { bytesPerNumber, formatBytes, MAX_TENSOR_BYTES } from "./bytes.ts";
 import { ShapeError } from "./errors.ts";
-import { formatShape, type Shape, sizeOf } from "./shape.ts";
 import { learned } from "./learned.ts";
+import { formatShape, type Shape, sizeOf } from "./shape.ts";
 
 /** A chain to compile, see `CompileRequest`. */
 interface Chain {

@@ -5,12 +5,12 @@ import { type SafetensorsReader, withReader } from "../checkpoint/safetensorsRea
 import { finiteSource } from "../checkpoint/tensorStore.ts";
 import { ConfigError } from "../errors.ts";
 import type { Image } from "../image/image.ts";
+import { hasWeights } from "../learned.ts";
 import { type Network, place } from "../network/network.ts";
 import { drawImageRows } from "../report/figures/imageRows.ts";
 import { tile, zoom } from "../report/figures/tiles.ts";
 import { sizeOf } from "../shape.ts";
 import { describeKernels, type FirstKernels, findFirstKernels, kernelImages } from "./firstKernels.ts";
-import { hasWeights } from "../learned.ts";
 
 /** Figure of the first layer's filters. */
 export interface FilterSheet {

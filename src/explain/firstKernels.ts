@@ -1,10 +1,10 @@
 /** Kernels of the first layer of a network, found and turned into images. */
 import type { Image } from "../image/image.ts";
+import { hasWeights } from "../learned.ts";
 import { type Network, place } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { sizeOf } from "../shape.ts";
 import { imageOfPlanes } from "./inputImage.ts";
-import { hasWeights } from "../learned.ts";
 
 /** Location of the first layer's kernels in a weights file. */
 export interface FirstKernels {

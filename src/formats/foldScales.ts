@@ -1,8 +1,8 @@
 /** Folds layers that only scale and shift channels at evaluation, such as batch normalization, into the weights of the layer before them. */
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
-import { hasWeights } from "../learned.ts";
 import { conv2d, layerKinds } from "../layers/kinds.ts";
 import type { Affine, AnyLayer, Layer } from "../layers/layer.ts";
+import { hasWeights } from "../learned.ts";
 import { type Network, type PlacedLayer, parametersOf, place } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
 import { composed, foldedAfter } from "./affine.ts";

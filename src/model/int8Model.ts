@@ -34,9 +34,7 @@ export async function quantizationOf(
     const { network: trained } = model;
     const weights = foldedWeights(trained, renamed(checkedWeights(file, reader, trained), trained, layerNaming));
     const folded = { ...model, network: foldedNetwork(trained) };
-    const quantization = await withRemedy(() =>
-      calibrate({ path, file, model: folded, weights }, engine, options),
-    );
+    const quantization = await withRemedy(() => calibrate({ path, file, model: folded, weights }, engine, options));
     const { dataset, images } = quantization.calibration;
     onMessage?.(`int8: calibrated on ${images} images of ${dataset}`);
     await storeOrNote(file, checksum, quantization, onMessage);

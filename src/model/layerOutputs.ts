@@ -3,12 +3,12 @@ import type { Model } from "../checkpoint/metadata.ts";
 import type { DropoutDraws, Program } from "../engine/engine.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { firstNonFinite } from "../finite.ts";
+import { hasWeights } from "../learned.ts";
 import { type Network, type PlacedLayer, place } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
 import { checkOutputs } from "../training/evaluation/classHead.ts";
 import { createCallQueue } from "./callQueue.ts";
 import { type OpenOptions, openPieces } from "./openModel.ts";
-import { hasWeights } from "../learned.ts";
 
 /** A trained network that returns the outputs of some of its layers. Calls may overlap; they run in order. */
 export interface LayerOutputs {

@@ -88,7 +88,9 @@ export function summarize(
       inputShape,
       outputShape,
       ...own,
-      parameterFormula: learned(declared).map(({ shape }) => shape.toReversed().join("×")).join(" + "),
+      parameterFormula: learned(declared)
+        .map(({ shape }) => shape.toReversed().join("×"))
+        .join(" + "),
       flops: 2 * own.macs,
       parameterShare: own.parameters / Math.max(1, parameters),
       macShare: own.macs / Math.max(1, macs),

@@ -1,5 +1,6 @@
 /** Layers of a run's network that are initialized from a file, frozen and trained. */
 import { ConfigError } from "../errors.ts";
+import { learned } from "../learned.ts";
 import type { HeadName } from "../network/head.ts";
 import { type Network, type PlacedLayer, place } from "../network/network.ts";
 import type { FineTuning } from "../settings/fineTuning.ts";
@@ -7,7 +8,6 @@ import { frozenLayers, type InitFrom } from "../settings/initFrom.ts";
 import type { TuningPlan } from "../settings/resolve.ts";
 import { equalShapes, type Shape } from "../shape.ts";
 import type { Recipe } from "../training/recipe.ts";
-import { learned } from "../learned.ts";
 
 /** Throws ConfigError if no layer fits, or if the layers to freeze are unknown, have new weights, or are all layers with weights. */
 export function planFineTuning(

@@ -106,7 +106,12 @@ describeEngines("batch norm", (engine) => {
         for (const [key, values] of expected.results) {
           assertClose(need(results, key).subarray(0, values.length), values, allowed, key);
         }
-        assert.ok(need(results, "input").subarray(count * size).every((x) => x === 0), "no gradient of missing images");
+        assert.ok(
+          need(results, "input")
+            .subarray(count * size)
+            .every((x) => x === 0),
+          "no gradient of missing images",
+        );
         const after = await readAll(program, "n");
         for (const [key, values] of expected.statistics) assertClose(need(after, key), values, allowed, key);
       });

@@ -115,7 +115,8 @@ function parameterOf(
     const make = (): StoredParameter => ({
       name,
       value: tensors.create({ ...layout, name }),
-      gradient: hasGradient(operation) && !isStatistic ? tensors.create({ ...layout, name: `gradient of ${name}` }) : undefined,
+      gradient:
+        hasGradient(operation) && !isStatistic ? tensors.create({ ...layout, name: `gradient of ${name}` }) : undefined,
     });
     const stored = parameters.get(name) ?? make();
     parameters.set(name, stored);

@@ -22,7 +22,15 @@ export function batchPart(session: Session, value: Value, index: number, count: 
 /** The first `count` images: [N, …] → [count, …]. */
 export function firstImages(session: Session, value: Value, count: number): Value {
   const dims = [count, ...value.dims.slice(1)];
-  return { ...value, dims, desc: session.slice(value.desc, dims, dims.map(() => 0)) };
+  return {
+    ...value,
+    dims,
+    desc: session.slice(
+      value.desc,
+      dims,
+      dims.map(() => 0),
+    ),
+  };
 }
 
 /** Channels-last layout of [N, C, H, W]. */

@@ -1,9 +1,9 @@
 /** Stages of a network drawing: its blocks, their towers, and their connections. */
 import { layerKinds } from "../../layers/kinds.ts";
 import type { AnyLayer, Layer, LayerDescription, Reach } from "../../layers/layer.ts";
+import { hasWeights } from "../../learned.ts";
 import { type Network, type PlacedLayer, place } from "../../network/network.ts";
 import { equalShapes, formatShape, type Shape } from "../../shape.ts";
-import { hasWeights } from "../../learned.ts";
 
 /** One block. Each layer that learns or changes the shape has one; later layers that keep the shape are captions below it. */
 export interface Stage {

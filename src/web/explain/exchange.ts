@@ -1,9 +1,9 @@
 /** Values that two devices exchange, if each computes half of the maps. */
 import { layerKinds } from "../../layers/kinds.ts";
 import type { Layer } from "../../layers/layer.ts";
+import { hasWeights } from "../../learned.ts";
 import type { PlacedLayer } from "../../network/network.ts";
 import { sizeOf } from "../../shape.ts";
-import { hasWeights } from "../../learned.ts";
 
 const DEVICES = 2;
 

@@ -1,4 +1,6 @@
 /** The view "Explain": a network drawn, its sizes and counts, and its options to change. */
+
+import { hasWeights } from "../../learned.ts";
 import { findNetwork, networks } from "../../network/alexnet.ts";
 import type { Network } from "../../network/network.ts";
 import type { LayerSummary } from "../../network/summary.ts";
@@ -11,7 +13,6 @@ import type { View } from "../view.ts";
 import { type Edited, edit, withOption } from "./editedNetwork.ts";
 import { exchangedValues } from "./exchange.ts";
 import { renderLayerPanel } from "./layerPanel.ts";
-import { hasWeights } from "../../learned.ts";
 
 /** Width of the drawing; narrower pages scroll it. */
 const ROOM = 1100;

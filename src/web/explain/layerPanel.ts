@@ -1,5 +1,6 @@
 /** One layer explained: its formulas filled in, and its options to change. */
 import { formatBytes } from "../../bytes.ts";
+import { hasWeights } from "../../learned.ts";
 import type { PlacedLayer } from "../../network/network.ts";
 import type { LayerSummary } from "../../network/summary.ts";
 import { field, h } from "../dom.ts";
@@ -7,7 +8,6 @@ import { number, t } from "../language.ts";
 import { describeLayer } from "../receptive.ts";
 import { numberOptions } from "./editedNetwork.ts";
 import { exchangedValues } from "./exchange.ts";
-import { hasWeights } from "../../learned.ts";
 
 /** A layer to explain. */
 export interface ExplainedLayer {

@@ -8,6 +8,7 @@ import { DataError } from "../../errors.ts";
 import { writeOnnx } from "../../formats/onnx/writeOnnx.ts";
 import type { Image } from "../../image/image.ts";
 import { imageOfPixels, type RawImage } from "../../image/rawImage.ts";
+import { hasWeights } from "../../learned.ts";
 import { readModelBytes, writeModelBytes } from "../../model/modelBytes.ts";
 import type { NetworkModel, Weights } from "../../model/networkModel.ts";
 import { findNetwork } from "../../network/alexnet.ts";
@@ -21,7 +22,6 @@ import type { SavedState } from "./checkpoints.ts";
 import { createRun, type Run } from "./run.ts";
 import { createRunStorage, deleteSavedRun, type OwnImages, type RunDescription, readSavedRun } from "./storage.ts";
 import type { DataCounts, DataSource, DownloadFormat, PageSettings, RunFacts, TrainerApi } from "./trainerApi.ts";
-import { hasWeights } from "../../learned.ts";
 
 /** Maximum number of bytes of the user's images: they stay in memory. */
 const MAX_BYTES = 400e6;

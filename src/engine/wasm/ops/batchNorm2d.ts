@@ -24,7 +24,14 @@ export const buildBatchNorm2d: Builder<"batchNorm2d"> = (context, op, input, sit
   const map = { ...operand("x", input), ...extentsOf(input) };
   const channel = { laneBytes, positions: height * width };
   const weightValue = weight?.value ?? 0;
-  const ofScale = { weight: weightValue, r, scale, runningVariance, eps: { float: eps }, momentum: { float: momentum } };
+  const ofScale = {
+    weight: weightValue,
+    r,
+    scale,
+    runningVariance,
+    eps: { float: eps },
+    momentum: { float: momentum },
+  };
   const own = { ...map, ...operand("z", input) };
   const work = "batchNorm";
   if (usesBatch) {

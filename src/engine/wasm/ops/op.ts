@@ -18,7 +18,11 @@ export interface BuildContext {
   /** Adds a check of the number of images before each training pass. */
   checkTraining(check: (images: number) => void): void;
   /** Address of a parameter or running statistic, and of its gradient if it is trained. */
-  parameter(operation: string, role: "weight" | "bias" | "running_mean" | "running_var", layout: Layout): StoredAddresses;
+  parameter(
+    operation: string,
+    role: "weight" | "bias" | "running_mean" | "running_var",
+    layout: Layout,
+  ): StoredAddresses;
 }
 
 /** Addresses of a parameter. */
