@@ -16,6 +16,7 @@ import {
   dropout,
   flatten,
   linear,
+  localConv2d,
   localResponseNorm,
   maxPool2d,
   relu,
@@ -56,6 +57,17 @@ const cases: { readonly [K in OpKind]: Readonly<Record<string, Case>> } = {
       layers: [conv2d("c", { outChannels: 6, kernelSize: 5, stride: 2, padding: 2, groups: 2 })],
     },
     "window 1, padding 1": { input: [2, 3, 3], layers: [conv2d("c", { outChannels: 2, kernelSize: 1, padding: 1 })] },
+  },
+  localConv2d: {
+    "window 3, padding 1": {
+      input: [2, 4, 3],
+      layers: [localConv2d("l", { outChannels: 3, kernelSize: 3, padding: 1 })],
+    },
+    "stride 2, not reaching the last column": {
+      images: 2,
+      input: [3, 5, 6],
+      layers: [localConv2d("l", { outChannels: 2, kernelSize: 3, stride: 2 })],
+    },
   },
   linear: {
     "12 to 5": { input: [3, 2, 2], layers: [flatten("f"), linear("l", { outFeatures: 5 })] },
@@ -227,6 +239,7 @@ describe("finite differences, through the loss", () => {
       relu("relu1"),
       localResponseNorm("norm1", { size: 3, alpha: 0.5, beta: 0.75, k: 1 }),
       batchNorm2d("batchNorm1"),
+      localConv2d("local1", { outChannels: 3, kernelSize: 2 }),
       maxPool2d("pool1", { kernelSize: 3, stride: 2 }),
       averagePool2d("average1", { kernelSize: 2, stride: 1, padding: 1 }),
       conv2d("conv2", { outChannels: 4, kernelSize: 3, stride: 2, padding: 1 }),

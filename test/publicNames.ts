@@ -54,6 +54,10 @@ export type Values = [
   Returns<typeof api.linear, LayerMaker<{ outFeatures?: number }, "linear">>,
   Returns<typeof api.batchNorm2d, LayerMaker<{ eps?: number; momentum?: number; affine?: boolean }, "batchNorm2d">>,
   Returns<
+    typeof api.localConv2d,
+    LayerMaker<{ outChannels?: number; kernelSize?: number; stride?: number; padding?: number }, "localConv2d">
+  >,
+  Returns<
     typeof api.localResponseNorm,
     LayerMaker<
       { size?: number; alpha?: number; beta?: number; k?: number; region?: "withinChannel" },

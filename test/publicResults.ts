@@ -143,6 +143,7 @@ type Layer =
       padding: number;
       groups: number;
     }
+  | { kind: "localConv2d"; name: string; outChannels: number; kernelSize: number; stride: number; padding: number }
   | { kind: "relu" | "tanh" | "sigmoid" | "flatten"; name: string }
   | {
       kind: "localResponseNorm";

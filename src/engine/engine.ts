@@ -38,6 +38,14 @@ export interface OpOptions {
     /** Divides input and output channels; each output reads the inputs of its own group. */
     readonly groups: number;
   };
+  /** A kernel for each output. Square kernels; sizes in pixels of the input. */
+  readonly localConv2d: {
+    readonly outChannels: number;
+    readonly kernelSize: number;
+    readonly stride: number;
+    /** Zeros on each side. */
+    readonly padding: number;
+  };
   readonly relu: object;
   readonly tanh: object;
   readonly sigmoid: object;
@@ -87,8 +95,8 @@ export interface Op<K extends OpKind = OpKind> {
   readonly inputShape: Shape;
   readonly outputShape: Shape;
   /**
-   * `weight` and `bias` of conv2d (OIHW, [O]), linear ([O, I], [O]) and batchNorm2d ([C], [C]), whose `running_mean` and `running_var` [C] follow; empty
-   * for other kinds.
+   * `weight` and `bias` of conv2d (OIHW, [O]), localConv2d (the same, with O outputs of a map), linear ([O, I], [O]) and batchNorm2d ([C], [C]), whose
+   * `running_mean` and `running_var` [C] follow; empty for other kinds.
    */
   readonly parameters: readonly ParameterShape[];
 }

@@ -12,7 +12,6 @@ import {
   roundingFor,
 } from "../int8.ts";
 import { type Network, place } from "../network/network.ts";
-import { hasScales } from "./foldScales.ts";
 
 /** 8-bit quantization of a network. */
 export interface Quantization extends Int8Scheme {
@@ -27,9 +26,12 @@ export interface Calibration {
   readonly images: number;
 }
 
-/** Effect of each layer on 8-bit activations. */
+/** Effect of each layer on 8-bit activations. Throws ConfigError for a layer that has no 8-bit form. */
 export function int8Layers(network: Network): readonly Int8Effect[] {
-  return place(network).map(({ inInt8 }) => inInt8);
+  return place(network).map(({ layer: { name, kind }, inInt8 }) => {
+    if (inInt8 === "none") throw new ConfigError(`${name}: ${kind} has no 8-bit form; use f32 or bf16`);
+    return inInt8;
+  });
 }
 
 /**
@@ -39,7 +41,6 @@ export function int8Layers(network: Network): readonly Int8Effect[] {
  * Throws ConfigError if no layer computes anything, or for a layer that has no 8-bit form.
  */
 export function roundedPlaces(network: Network): readonly number[] {
-  if (hasScales(network)) throw new Error(`${network.name}: expected layers that scale and shift to be folded`);
   const effects = int8Layers(network);
   const last = effects.findLastIndex((effect) => effect !== "kept");
   if (last < 0) throw new ConfigError(`${network.name}: has no layer that could be quantized to 8 bits`);

@@ -3,9 +3,9 @@ import * as z from "zod/mini";
 import { fraction, positive } from "../schema.ts";
 import { featureMap } from "../shape.ts";
 import {
-  computedInInt8,
   type LayerKind,
   neverRandom,
+  notInInt8,
   outputsFollowInput,
   type ParameterDeclaration,
   reachesSamePlace,
@@ -56,7 +56,8 @@ export const batchNorm2dKind: LayerKind<"batchNorm2d"> = {
   keeps: { reads: "input", noteBytes: 0, memory: "new" },
   randomness: neverRandom,
   deterministic: sameOptions,
-  inInt8: computedInInt8,
+  // Folded before, see `scaleAndShift`.
+  inInt8: notInInt8,
   scaleAndShift({ eps }, tensors) {
     const at = (name: string, c: number, missing: number) => tensors.get(name)?.[c] ?? missing;
     const variances = tensors.get("running_var") ?? [];

@@ -8,12 +8,14 @@ import { conv2dKind } from "./conv2d.ts";
 import { dropoutKind } from "./dropout.ts";
 import type { Layer, LayerKind } from "./layer.ts";
 import { flattenKind, linearKind } from "./linear.ts";
+import { localConv2dKind } from "./localConv2d.ts";
 import { localResponseNormKind } from "./localResponseNorm.ts";
 import { adaptiveAveragePool2dKind, averagePool2dKind, maxPool2dKind } from "./pools.ts";
 
 /** The list of layer kinds. */
 export const layerKinds: { readonly [K in OpKind]: LayerKind<K> } = {
   conv2d: conv2dKind,
+  localConv2d: localConv2dKind,
   relu: reluKind,
   tanh: tanhKind,
   sigmoid: sigmoidKind,
@@ -53,6 +55,13 @@ export function layerOf<K extends OpKind>(kind: K, name: string, given: object, 
  * kernelSize], bias [outChannels]. Defaults: stride 1, padding 0, groups 1. Source: Krizhevsky et al. 2012, §3.5.
  */
 export const conv2d: LayerMaker<"conv2d"> = maker("conv2d");
+/**
+ * Locally connected layer: a convolution whose kernel and bias differ at every output position, in one group.
+ *
+ * Shapes: [C, H, W] → [outChannels, H′, W′] as for `conv2d`. Weight [outChannels · H′ · W′, C, kernelSize, kernelSize], bias [outChannels · H′ · W′], the
+ * outputs in order. Defaults: stride 1, padding 0. Source: Krizhevsky's cuda-convnet, layers of type `local`.
+ */
+export const localConv2d: LayerMaker<"localConv2d"> = maker("localConv2d");
 /** Rectified linear unit: max(0, x). */
 export const relu: LayerMaker<"relu"> = maker("relu");
 /** Hyperbolic tangent. */

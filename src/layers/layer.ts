@@ -155,6 +155,11 @@ export function computedInInt8(): Int8Effect {
   return "computed";
 }
 
+/** For kinds that have no 8-bit form. */
+export function notInInt8(): Int8Effect {
+  return "none";
+}
+
 /** For kinds that pass values through unchanged. */
 export function keptInInt8(): Int8Effect {
   return "kept";

@@ -7,6 +7,7 @@ import {
   dropout,
   flatten,
   linear,
+  localConv2d,
   localResponseNorm,
   maxPool2d,
   relu,
@@ -167,6 +168,19 @@ export const stacks: Readonly<Record<string, Omit<Chain, "batchSize">>> = {
       batchNorm2d("norm3"),
     ],
   },
+  "locally connected: on the images, padded, with strides, after a pool, before a linear layer": {
+    input: [3, 13, 12],
+    layers: [
+      localConv2d("local1", { outChannels: 10, kernelSize: 3, padding: 1 }),
+      relu("relu1"),
+      maxPool2d("pool1", { kernelSize: 2, stride: 2 }),
+      localConv2d("local2", { outChannels: 17, kernelSize: 2, stride: 2, padding: 2 }),
+      tanh("tanh2"),
+      localConv2d("local3", { outChannels: 4, kernelSize: 3 }),
+      flatten("flatten"),
+      linear("fc4", { outFeatures: 5 }),
+    ],
+  },
   "layers that learn nothing at the bottom": {
     input: [4, 9, 9],
     layers: [
@@ -188,7 +202,7 @@ export const stacks: Readonly<Record<string, Omit<Chain, "batchSize">>> = {
  */
 export function stackTolerance({ arithmetic }: EngineUnderTest, { layers }: Pick<Chain, "layers">): number {
   const { step, convolutionError, factorError } = arithmetic;
-  const convolutions = layers.filter(({ kind }) => kind === "conv2d").length;
+  const convolutions = layers.filter(({ kind }) => kind === "conv2d" || kind === "localConv2d").length;
   const further = layers.reduce((sum, { kind }) => sum + (keptOnTheWay[kind] ?? 0), 0);
   return (
     3e-6 * convolutionError + step / 8 + (Math.sqrt(further) * step) / 2 + Math.sqrt(2 * convolutions) * factorError

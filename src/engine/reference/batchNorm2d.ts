@@ -96,11 +96,11 @@ function means(
   f: (x: number, c: number, image: number, i: number) => number,
 ): Float64Array {
   const sums = new Float64Array(channels);
-  images.forEach((values, image) =>
+  for (const [image, values] of images.entries()) {
     forEach(values, channels, (i, c) => {
       sums[c] = (sums[c] as number) + f(values[i] as number, c, image, i);
-    }),
-  );
+    });
+  }
   const count = countOf(images, channels);
   return sums.map((sum) => sum / count);
 }

@@ -7,7 +7,7 @@ import * as z from "zod/mini";
 import { formatVersions, jsonText } from "../../checkpoint/metadata.ts";
 import { AlexNetError, UnsupportedError } from "../../errors.ts";
 import { preprocessingSchema } from "../../image/prepare/preprocess.ts";
-import type { OnnxAttributes } from "../../layers/onnxGraph.ts";
+import type { OnnxAttributes, OnnxValues } from "../../layers/onnxGraph.ts";
 import { headNames } from "../../network/head.ts";
 import { type Network, parseNetwork } from "../../network/network.ts";
 import { equalShapes } from "../../shape.ts";
@@ -107,7 +107,8 @@ function parametersOf(
   if (initializer.length !== constants.length + parameters.length) return undefined;
   for (const { name, shape, values } of constants) {
     const tensor = tensors.get(name);
-    if (!tensor || !equalShapes(tensor.shape, shape) || !isDeepStrictEqual(tensor.floats(), values())) return undefined;
+    if (!tensor || !equalShapes(tensor.shape, shape) || !isDeepStrictEqual(tensor.floats(), floatsOf(values())))
+      return undefined;
   }
   const result = new Map<string, Float32Array>();
   for (const { name, shape } of parameters) {
@@ -116,6 +117,11 @@ function parametersOf(
     result.set(name, tensor.floats());
   }
   return result;
+}
+
+/** Constants as they are read; indices are exact in f32. */
+function floatsOf(values: OnnxValues): Float32Array {
+  return values instanceof Float32Array ? values : Float32Array.from(values);
 }
 
 /** A node as plain data for comparison. */

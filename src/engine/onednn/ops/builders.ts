@@ -6,6 +6,7 @@ import { activationBuilders } from "./activations.ts";
 import { buildBatchNorm2d } from "./batchNorm2d.ts";
 import { buildWeighted } from "./buildConvOrLinear.ts";
 import { buildConv2d } from "./conv2d.ts";
+import { buildLocalConv2d } from "./localConv2d.ts";
 import { type Builder, type OpContext, passThrough, whole } from "./op.ts";
 import { poolBuilders } from "./pools.ts";
 
@@ -137,5 +138,6 @@ export const builders: { readonly [K in OpKind]: Builder<K> } = {
   ...weightlessBuilders,
   batchNorm2d: buildBatchNorm2d,
   conv2d: buildConv2d,
+  localConv2d: buildLocalConv2d,
   linear: buildLinear,
 };
