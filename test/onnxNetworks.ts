@@ -8,6 +8,7 @@ import {
   dropout,
   flatten,
   linear,
+  localConv2d,
   localResponseNorm,
   maxPool2d,
   relu,
@@ -56,6 +57,21 @@ export const normNetwork: Network = {
     batchNorm2d("norm3"),
     flatten("flatten"),
     linear("fc2", { outFeatures: 5 }),
+  ],
+};
+
+/** Locally connected layers, with padding and strides and without. */
+export const localNetwork: Network = {
+  name: "local",
+  source: "",
+  deviations: [],
+  input: [3, 10, 9],
+  layers: [
+    localConv2d("local1", { outChannels: 4, kernelSize: 3, stride: 2, padding: 2 }),
+    relu("relu1"),
+    localConv2d("local2", { outChannels: 6, kernelSize: 2 }),
+    flatten("flatten"),
+    linear("fc3", { outFeatures: 5 }),
   ],
 };
 

@@ -14,7 +14,7 @@ import { equalShapes } from "../../shape.ts";
 import type { ImportedModel } from "../importedModel.ts";
 import { describeOnnx, type OnnxModel, type OnnxOptions } from "./describe.ts";
 import { attributeTypes, type GraphMessage, type ModelMessage, type NodeMessage } from "./messages.ts";
-import { type ExternalBytes, tensorOf } from "./tensors.ts";
+import { type ExternalBytes, type OnnxTensor, tensorOf } from "./tensors.ts";
 import { OPSET } from "./writeOnnx.ts";
 
 const metadataSchema = z.object({
@@ -107,7 +107,7 @@ function parametersOf(
   if (initializer.length !== constants.length + parameters.length) return undefined;
   for (const { name, shape, values } of constants) {
     const tensor = tensors.get(name);
-    if (!tensor || !equalShapes(tensor.shape, shape) || !isDeepStrictEqual(tensor.floats(), floatsOf(values())))
+    if (!tensor || !equalShapes(tensor.shape, shape) || !holds(tensor, values()))
       return undefined;
   }
   const result = new Map<string, Float32Array>();
@@ -119,9 +119,9 @@ function parametersOf(
   return result;
 }
 
-/** Constants as they are read; indices are exact in f32. */
-function floatsOf(values: OnnxValues): Float32Array {
-  return values instanceof Float32Array ? values : Float32Array.from(values);
+/** True if a constant has the same values, of the same type. */
+function holds(tensor: OnnxTensor, values: OnnxValues): boolean {
+  return isDeepStrictEqual(values instanceof Int32Array ? tensor.int32s() : tensor.floats(), values);
 }
 
 /** A node as plain data for comparison. */
