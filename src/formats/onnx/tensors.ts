@@ -67,7 +67,7 @@ export function tensorOf(message: TensorMessage, external: ExternalBytes, origin
     int32s() {
       requireType(message, ["INT32"], what);
       const bytes = bytesOf(message, external, Int32Array.BYTES_PER_ELEMENT * sizeOf(shape), [], what);
-      return new Int32Array(bytes.slice().buffer);
+      return new Int32Array(Uint8Array.from(bytes).buffer);
     },
     bound() {
       if (sizeOf(shape) !== 1) throw new UnsupportedError(`${what}: expected one value, got [${shape.join(", ")}]`);
