@@ -181,7 +181,7 @@ export interface Session {
   lrnBackward(gradient: Desc, data: Desc, options: LrnOptions, forward: PrimitiveDesc): PrimitiveDesc;
   /** dst = (src − mean) / √(variance + eps) · scale + shift for each channel; mean, variance, scale and shift are f32. */
   batchNormForward(data: Desc, options: BatchNorm, training: boolean): PrimitiveDesc;
-  /** Computes `diffSrc`; with scales also `diffScale` and `diffShift`. */
+  /** Computes `diffSrc`; with scales also `diffScale` and `diffShift`. Reads `scale`, and before 3.x also `shift`. */
   batchNormBackward(data: Desc, options: BatchNorm, forward: PrimitiveDesc): PrimitiveDesc;
   poolForward(algorithm: PoolAlgorithm, src: Desc, dst: Desc, window: Window2d, training: boolean): PrimitiveDesc;
   poolBackward(
@@ -217,6 +217,8 @@ export interface Session {
 
   /** The layout that a primitive descriptor uses for a role; undefined for an unused role. */
   query(primitiveDesc: PrimitiveDesc, role: QueryRole): Desc | undefined;
+  /** Number of tensors that a primitive descriptor reads. */
+  inputCount(primitiveDesc: PrimitiveDesc): number;
   /** The implementation's own name, such as `jit:avx512_core`. */
   implementation(primitiveDesc: PrimitiveDesc): string;
   primitive(primitiveDesc: PrimitiveDesc): Primitive;

@@ -154,16 +154,12 @@ function backwardKernel(
   const { session } = context.plan;
   const options = optionsOf(norm, usesBatch);
   const forward = session.batchNormForward(src.desc, options, true);
+  const primitiveDesc = session.batchNormBackward(src.desc, options, forward);
+  const inputs: Arguments = [["src", src], ["diffDst", diffDst], ...(usesBatch ? batch : running), ...scaleShift];
+  // Versions differ in whether they read the shift, the last one.
   return {
-    primitiveDesc: session.batchNormBackward(src.desc, options, forward),
-    args: [
-      ["src", src],
-      ["diffDst", diffDst],
-      ["diffSrc", diffSrc],
-      ...(usesBatch ? batch : running),
-      ...scaleShift,
-      ...gradients,
-    ],
+    primitiveDesc,
+    args: [...inputs.slice(0, session.inputCount(primitiveDesc)), ["diffSrc", diffSrc], ...gradients],
   };
 }
 
