@@ -2,20 +2,37 @@
 /// <reference lib="dom" />
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, normalize } from "node:path";
-import type { Page } from "playwright-core";
+import { extname, join, normalize } from "node:path";
+import type { Browser, Page } from "playwright-core";
 import { writeWebFolder } from "../src/exchange/writeWeb.ts";
 import { encodePng } from "../src/image/files/decode.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import { type Look, launchChromium, openPage } from "./browser.ts";
-import { serve } from "./localServer.ts";
+import { type LocalServer, serve } from "./localServer.ts";
 import { noise } from "./packPictures.ts";
 import { writeColour } from "./servedNetworks.ts";
 
-const isolation = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
+/** Headers that isolate a page. */
+export const isolation = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
 
 /** A wide, light page. */
 export const wide: Look = { width: 1280, colorScheme: "light" };
+const types: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript" };
+
+/** Serves a folder as static hosts do, by default on a free port. */
+export function hostFolder(folder: string, headers: Readonly<Record<string, string>>, port = 0): Promise<LocalServer> {
+  return serve(async (request, response) => {
+    const path = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://host").pathname));
+    const name = path === "/" ? "index.html" : path;
+    const file = await readFile(join(folder, name)).catch(() => undefined);
+    const type = types[extname(name)] ?? "application/octet-stream";
+    response.writeHead(file ? 200 : 404, { ...headers, "Content-Type": type }).end(file);
+  }, port);
+}
+
 /** Selector of the inputs that choose images. */
 export const chooser = 'input[accept="image/*"]';
 
@@ -23,6 +40,7 @@ export const chooser = 'input[accept="image/*"]';
 export interface HostedApp {
   readonly folder: string;
   readonly url: string;
+  readonly browser: Browser;
   /** Path of an image of noise. */
   readonly image: string;
   /** Opens a page, by default that of the host. */
@@ -40,15 +58,11 @@ export async function hostApp(): Promise<HostedApp> {
   await writeFile(join(folder, "text.png"), "<b>no image</b>");
   await writeColour(join(folder, "colour.safetensors"));
   await writeWebFolder([join(folder, "colour.safetensors")], join(folder, "site"));
-  const host = await serve(async (request, response) => {
-    const path = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://host").pathname));
-    const file = await readFile(join(folder, "site", path === "/" ? "index.html" : path)).catch(() => undefined);
-    const type = path === "/" ? "text/html" : "application/octet-stream";
-    response.writeHead(file ? 200 : 404, { ...isolation, "Content-Type": type }).end(file);
-  });
+  const host = await hostFolder(join(folder, "site"), isolation);
   const browser = await launchChromium();
   return {
     folder,
+    browser,
     url: host.url,
     image,
     async open(look = wide, url = `${host.url}/`) {

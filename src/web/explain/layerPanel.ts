@@ -46,7 +46,6 @@ function renderOptions({ layer }: PlacedLayer, onChange: ExplainedLayer["onChang
       step: "any",
       min: 0,
       value,
-      "data-option": name,
       onchange: () => onChange(name, Number(input.value)),
     });
     return field(name, input);
