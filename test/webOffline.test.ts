@@ -19,9 +19,10 @@ describe("the browser app without a network", { skip: skippedWithoutChromium() }
   });
   after(() => app?.close());
 
-  it("loads from its copy with all processors, and takes a new build once there is one", async () => {
+  it("loads from its copy with all processors, and takes a new build once there is one", async (t) => {
     // Without the headers that isolate the page.
     const host = await hostFolder(join(folder, "site"), {});
+    t.after(() => host.close());
     const port = Number(new URL(host.url).port);
     const { page } = await openPage(app.browser, `${host.url}/`, wide, host.url);
     await page.getByText("One thread: the page is not cross-origin isolated").waitFor();
@@ -39,6 +40,7 @@ describe("the browser app without a network", { skip: skippedWithoutChromium() }
     await writeGrey(join(folder, "grey.safetensors"));
     await writeWebFolder([join(folder, "grey.safetensors")], join(folder, "second"));
     const second = await hostFolder(join(folder, "second"), {}, port);
+    t.after(() => second.close());
     const [first] = await copies(page);
     await page.goto(`${host.url}/`);
     await predicts(page, "grey");

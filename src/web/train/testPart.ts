@@ -83,7 +83,7 @@ export function createTestPart(worker: Connection<TrainerApi>): TestPart {
     );
     void showCell(shown).catch(ignored);
     void showWrong(shown).catch(ignored);
-    if (!matrix.isConnected) fill(element, matrix, wrong);
+    if (matrix.parentElement !== element) fill(element, matrix, wrong);
   }
 
   async function showWrong(shown: ShownTest): Promise<void> {
