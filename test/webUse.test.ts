@@ -89,6 +89,14 @@ describe("use of the browser app", { skip: skippedWithoutChromium() }, () => {
     await ants.getByRole("button", { name: "Take the photo" }).click();
     await ants.getByText(`${2 * images + 2} images`).waitFor();
     await ants.getByRole("button", { name: "Stop the camera" }).click();
+    // The learning rate is the optimizer's, unless it was changed.
+    const [optimizer, rate] = [page.getByLabel("Optimizer"), page.getByLabel("Learning rate")];
+    await optimizer.selectOption("sgd");
+    assert.equal(await rate.inputValue(), "0.01");
+    await rate.fill("0.002");
+    await rate.press("Enter");
+    await optimizer.selectOption("adam");
+    assert.equal(await rate.inputValue(), "0.002");
     await trainShortly(page);
 
     const cells = page.locator(".matrix tbody td button");
