@@ -27,6 +27,8 @@ export function showPage(views: Readonly<Record<ViewName, View>>, isServed: bool
   const footer = h("footer");
   const rendered = new Set<ViewName>();
   let chosen: ViewName = named(location.hash) ?? "try";
+  // Now: the service worker takes over the page once it has copied it.
+  const isCopy = isFromCopy();
   let offline: { readonly problem: string | undefined } | undefined;
 
   const show = (name: ViewName) => {
@@ -78,7 +80,7 @@ export function showPage(views: Readonly<Record<ViewName, View>>, isServed: bool
   function renderFooter(): void {
     const kept =
       offline && (offline.problem === undefined ? t("offline") : t("notOffline", { problem: offline.problem }));
-    const oneThread = offline && offline.problem === undefined && !isFromCopy() ? "oneThreadNow" : "oneThread";
+    const oneThread = offline && offline.problem === undefined && !isCopy ? "oneThreadNow" : "oneThread";
     const threads = crossOriginIsolated ? t("threads", { count: navigator.hardwareConcurrency }) : t(oneThread);
     fill(footer, ...[t(isServed ? "served" : "local"), threads, kept].map((text) => text && h("p", {}, text)));
   }

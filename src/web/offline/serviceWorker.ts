@@ -59,17 +59,15 @@ async function replaceEarlier(): Promise<void> {
 
 /** The host's answer, so that page and files belong together while there is a network; the copy if the host does not answer. */
 async function answer(request: Request, address: string): Promise<Response> {
-  const found = await fetch(request).catch((error: Error) => error);
-  if (found instanceof Response && found.status < 500) return isolated(found, address);
-  const copy = await (await caches.open(cacheName)).match(address);
-  if (copy) return isolated(copy, address);
-  if (found instanceof Response) return found;
-  throw found;
+  const found = await fetch(request).catch(() => Response.error());
+  const isMissing = found.type === "error" || found.status >= 500;
+  const copy = isMissing ? await (await caches.open(cacheName)).match(address) : undefined;
+  return isolated(copy ?? found, address);
 }
 
 /** The page with the headers that isolate it, which many static hosts cannot send. */
 function isolated(response: Response, address: string): Response {
-  // A redirection cannot be copied.
+  // Neither a redirection nor an error can be changed.
   if (address !== page || response.type !== "basic") return response;
   const { body, status, statusText } = response;
   const headers = new Headers(response.headers);
