@@ -20,7 +20,7 @@ const { values: flags } = parseArgs({
   options: {
     seconds: { type: "string", default: "90" },
     output: { type: "string", default: "docs/web" },
-    /** 2,560 pixels instead, to look at. */
+    /** Also 2,560 pixels, to look at. */
     wide: { type: "boolean", default: false },
   },
 });
@@ -31,15 +31,14 @@ interface Look {
   readonly language: "en" | "zh-CN";
 }
 
-const looks: readonly Look[] = flags.wide
-  ? [{ width: 2560, colorScheme: "dark", language: "en" }]
-  : [
-      ...[360, 1280].flatMap((width) =>
-        (["light", "dark"] as const).map((colorScheme) => ({ width, colorScheme, language: "en" as const })),
-      ),
-      { width: 1280, colorScheme: "light", language: "zh-CN" },
-      { width: 360, colorScheme: "dark", language: "zh-CN" },
-    ];
+const looks: readonly Look[] = [
+  ...[360, 1280].flatMap((width) =>
+    (["light", "dark"] as const).map((colorScheme) => ({ width, colorScheme, language: "en" as const })),
+  ),
+  ...(flags.wide ? [{ width: 2560, colorScheme: "dark", language: "en" } as const] : []),
+  { width: 1280, colorScheme: "light", language: "zh-CN" },
+  { width: 360, colorScheme: "dark", language: "zh-CN" },
+];
 /** Height of the pictures, from the top of the page. */
 const heights = { try: 1500, explain: 1500, train: 2600 } as const;
 const views = Object.keys(heights) as (keyof typeof heights)[];
