@@ -46,7 +46,7 @@ export function fill(element: Element, ...children: readonly Child[]): void {
   if (!focused || position < 0) return;
   const controls = controlsOf(element);
   const same = focused.isConnected ? focused : controls.find((control) => nameOf(control) === nameOf(focused));
-  (same ?? controls[Math.min(position, controls.length - 1)])?.focus();
+  (same ?? controls[Math.min(position, controls.length - 1)])?.focus({ preventScroll: true });
 }
 
 function controlsOf(element: Element): HTMLElement[] {
