@@ -10,24 +10,20 @@ import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import sharp from "sharp";
-import { decodeSample } from "../src/dataset/sampleFile.ts";
-import { createWasmEngine } from "../src/engine/wasm/wasm.ts";
 import { writeWebFile, writeWebFolder } from "../src/exchange/writeWeb.ts";
 import { readImageInput } from "../src/image/files/imageInput.ts";
 import { type Classifier, openClassifier } from "../src/model/classifier.ts";
 import { readModel, writeModel } from "../src/model/modelFile.ts";
 import { findNetwork } from "../src/network/alexnet.ts";
-import { withInput } from "../src/network/network.ts";
 import { spread } from "../src/report/tables/benchmarkReport.ts";
-import { initialPosition } from "../src/training/state.ts";
-import { createRun, type Run } from "../src/web/worker/run.ts";
 import { launchChromium } from "../test/browser.ts";
 import { modelOf, writeDrawn } from "../test/drawnModel.ts";
 import { hostFolder, isolation } from "../test/hostedApp.ts";
 import { root } from "../test/sourceFiles.ts";
-import { type PageRecord, recordPage } from "./webRecord.ts";
+import { openRecorded, type PageRecord, recordOf } from "./webRecord.ts";
+import { measureTraining } from "./webTraining.ts";
 
 const { values: flags } = parseArgs({
   options: {
@@ -71,7 +67,7 @@ await writeWebFolder([small], site);
 const host = await hostFolder(site, isolation);
 const browser = await launchChromium();
 try {
-  const parts = { answer: measureAnswers, training: measureTraining, size: measureSizes };
+  const parts = { answer: measureAnswers, training: measureTabs, size: measureSizes };
   for (const [name, measure] of Object.entries(parts)) if (flags.only.split(",").includes(name)) await measure();
 } finally {
   await browser.close();
@@ -90,34 +86,18 @@ async function writeSmall(): Promise<void> {
   await writeModel(small, { ...model, weights });
 }
 
-/** A new page, which records its workers' messages and times. */
-async function open(from: Browser, path: string, dropped?: Uint8Array): Promise<Page> {
-  const context = await from.newContext();
-  // tsx compiles functions to calls of its own __name.
-  await context.addInitScript("globalThis.__name = (value) => value");
-  await context.addInitScript(recordPage, dropped ? [...dropped] : undefined);
-  const page = await context.newPage();
-  page.on("pageerror", (error) => console.error(error));
-  await page.goto(`${host.url}/${path}`);
-  return page;
-}
-
-function recordOf(page: Page): Promise<PageRecord> {
-  return page.evaluate(() => (globalThis as unknown as { readonly record: PageRecord }).record);
-}
-
 async function measureAnswers(): Promise<void> {
   const files = await writeImages();
   const first: number[] = [];
   for (let round = 0; round < rounds; round++) {
-    const page = await open(browser, "", await readFile(files[0] as string));
+    const page = await openRecorded(browser, `${host.url}/`, await readFile(files[0] as string));
     await page.locator(".classes tbody tr").nth(4).waitFor();
     first.push((await recordOf(page)).answers[0] ?? Number.NaN);
     await page.context().close();
   }
   atMost("first prediction, from the start of the page load", spread(first).median / 1000, "s", 1.5);
 
-  const page = await open(browser, "");
+  const page = await openRecorded(browser, `${host.url}/`);
   await page.locator(".status", { hasText: "parameters" }).waitFor();
   const times: number[] = [];
   const difference = { png: 0, jpeg: 0 };
@@ -207,106 +187,14 @@ async function levelDifference(page: Page, file: string): Promise<number> {
   return own.data.reduce((most, level, i) => Math.max(most, Math.abs(level - (decoded[i] ?? Number.NaN))), 0);
 }
 
-async function measureTraining(): Promise<void> {
-  const page = await open(browser, "#train");
-  await page.getByRole("button", { name: "Use the Fashion-MNIST sample" }).click();
-  await page.getByText("Ankle boot").first().waitFor();
-  await createRunIn(page, "1000");
-  const { recipe } = await recordOf(page);
-  if (!recipe) throw new Error("the page has created no run");
-  const bytes = await page.evaluate(async () => {
-    const response = await fetch("fashion-mnist.bin.gz");
-    const unpacked = response.body?.pipeThrough(new DecompressionStream("gzip"));
-    return [...new Uint8Array(await new Response(unpacked).arrayBuffer())];
-  });
-  const node = await createNodeRun(Uint8Array.from(bytes), recipe);
-  const speeds: { readonly tab: number[]; readonly node: number[] } = { tab: [], node: [] };
-  // The first turns compile.
-  for (let round = -1; round < rounds; round++) {
-    const [inNode, inTab] = [await node.speed(), await speedInTab(page)];
-    if (round < 0) continue;
-    speeds.node.push(inNode);
-    speeds.tab.push(inTab);
-  }
-  await node.close();
-  const [tab, own] = [spread(speeds.tab).median, spread(speeds.node).median];
+async function measureTabs(): Promise<void> {
+  const options = { rounds, turn, accuracyAfter: 1000 * ACCURACY_SECONDS };
+  const { tab, node, ratio, accuracy } = await measureTraining(browser, `${host.url}/#train`, options);
   rows.push({ name: "training in a tab", value: tab, unit: "images/s" });
-  rows.push({ name: "training in Node.js, same engine", value: own, unit: "images/s" });
-  const ratios = speeds.tab.map((speed, i) => speed / (speeds.node[i] ?? Number.NaN));
-  atLeast("training in a tab ÷ in Node.js", spread(ratios).median, "", 0.6);
-
-  await createRunIn(page, "10");
-  await page.getByRole("button", { name: "Start" }).click();
-  await page.waitForTimeout(1000 * ACCURACY_SECONDS);
-  await page.getByRole("button", { name: "Pause" }).click();
-  await page.getByRole("button", { name: "Start" }).waitFor({ timeout: 0 });
-  const { tests } = await recordOf(page);
-  atLeast(
-    `test accuracy of a run that is paused ${ACCURACY_SECONDS} s after its start`,
-    100 * (tests.at(-1) ?? 0),
-    "%",
-    40,
-  );
-  await page.context().close();
-}
-
-async function createRunIn(page: Page, epochs: string): Promise<void> {
-  await page.getByLabel("Epochs").fill(epochs);
-  await page.getByLabel("Epochs").press("Enter");
-  await page.getByRole("button", { name: "Create the run" }).click();
-  await page.getByText(`0.00 / ${Number(epochs).toLocaleString("en-US")}`).waitFor();
-}
-
-/** Images per second of a turn, by the clock. */
-async function speedInTab(page: Page): Promise<number> {
-  const { iterations } = await recordOf(page);
-  await page.getByRole("button", { name: "Start" }).click();
-  await page.waitForTimeout(turn);
-  const pause = page.getByRole("button", { name: "Pause" });
-  await pause.click();
-  // A second time, without the evaluation.
-  await page.getByText(/^Testing/).waitFor();
-  await pause.click();
-  await page.getByRole("button", { name: "Start" }).waitFor();
-  const record = await recordOf(page);
-  return speedOf(record.iterations.slice(iterations.length), record.recipe?.batchSize ?? Number.NaN);
-}
-
-function speedOf(times: readonly number[], batchSize: number): number {
-  const [first = Number.NaN, last = first] = [times[0], times.at(-1)];
-  return (1000 * batchSize * (times.length - 1)) / (last - first);
-}
-
-async function createNodeRun(sample: Uint8Array, recipe: NonNullable<PageRecord["recipe"]>) {
-  const dataset = decodeSample(sample);
-  const engine = await createWasmEngine();
-  const { height, width } = dataset.imageSize ?? { height: 28, width: 28 };
-  let times: number[] = [];
-  const run: Run = await createRun({
-    network: withInput(findNetwork("alexnet-small"), [dataset.channels, height, width]),
-    recipe,
-    dataset,
-    engine,
-    start: initialPosition,
-    save: async () => {},
-    onEvent: ({ kind }) => {
-      if (kind === "iteration") times.push(performance.now());
-      if (kind === "testing") void run.pause();
-    },
-  });
-  return {
-    async speed(): Promise<number> {
-      times = [];
-      const training = run.train(false);
-      setTimeout(() => void run.pause(), turn);
-      await training;
-      return speedOf(times, recipe.batchSize);
-    },
-    async close() {
-      await run.close();
-      engine.close();
-    },
-  };
+  rows.push({ name: "training in Node.js, same engine", value: node, unit: "images/s" });
+  atLeast("training in a tab ÷ in Node.js", ratio, "", 0.6);
+  const name = `test accuracy of a run that is paused ${ACCURACY_SECONDS} s after its start`;
+  atLeast(name, 100 * accuracy, "%", 40);
 }
 
 async function measureSizes(): Promise<void> {

@@ -1,5 +1,6 @@
-/** A page's record of its workers' messages, of when it shows classes, and a drop of a file: run in the page before its script. */
+/** Pages with a record of their workers' messages and of when they show classes, and with a function that drops a file. */
 /// <reference lib="dom" />
+import type { Browser, Page } from "playwright-core";
 import type { ClassScore } from "../src/model/predictRows.ts";
 import type { Recipe } from "../src/training/recipe.ts";
 import type { RunFacts, TrainerEvent } from "../src/web/worker/trainerApi.ts";
@@ -23,8 +24,8 @@ interface Message {
   readonly event?: TrainerEvent;
 }
 
-/** Starts the record as `record`, and defines `drop`. With `dropped`, that file is dropped as soon as the page takes files. Refers to nothing outside. */
-export function recordPage(dropped: readonly number[] | undefined): void {
+/** Starts the record as `record`, and defines `drop`. Refers to nothing outside, since it runs in the page. */
+function recordPage(dropped: readonly number[] | undefined): void {
   const record: PageRecord = { answers: [], predictions: [], iterations: [], tests: [], recipe: undefined };
   const scope = globalThis as unknown as Record<string, unknown>;
   scope["record"] = record;
@@ -64,4 +65,21 @@ export function recordPage(dropped: readonly number[] | undefined): void {
     if (classes && classes !== shown) record.answers.push(performance.now());
     shown = classes;
   }).observe(document, { childList: true, subtree: true });
+}
+
+/** Opens a page with a record. With `dropped`, that file is dropped as soon as the page takes files. */
+export async function openRecorded(browser: Browser, url: string, dropped?: Uint8Array): Promise<Page> {
+  const context = await browser.newContext();
+  // tsx compiles functions to calls of its own __name.
+  await context.addInitScript("globalThis.__name = (value) => value");
+  await context.addInitScript(recordPage, dropped ? [...dropped] : undefined);
+  const page = await context.newPage();
+  page.on("pageerror", (error) => console.error(error));
+  await page.goto(url);
+  return page;
+}
+
+/** The record so far. */
+export function recordOf(page: Page): Promise<PageRecord> {
+  return page.evaluate(() => (globalThis as unknown as { readonly record: PageRecord }).record);
 }
