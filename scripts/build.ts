@@ -34,13 +34,14 @@ async function rollDeclarations(path: string): Promise<void> {
 
 /** Writes the browser app with its sample. Throws Error without Fashion-MNIST, from which the sample is made. */
 async function writeWebApp(): Promise<void> {
-  const { script, style, readSample } = await buildWebApp();
+  const { script, style, offline, readSample } = await buildWebApp();
   const sample = await readSample();
   if (!sample) throw new Error("build: the browser app needs Fashion-MNIST for its sample; run npm run setup");
   const folder = join(root, builtNames.folder);
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, builtNames.script), script);
   writeFileSync(join(folder, builtNames.style), style);
+  writeFileSync(join(folder, builtNames.offline), offline);
   writeFileSync(join(folder, builtNames.sample), sample.bytes);
   writeFileSync(join(folder, builtNames.licence), sample.licence);
 }

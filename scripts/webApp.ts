@@ -1,4 +1,4 @@
-/** Builds the browser app: one script, one style sheet, and the sample of Fashion-MNIST. */
+/** Builds the browser app: its script, its style sheet, its service worker, and the sample of Fashion-MNIST. */
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
@@ -34,7 +34,7 @@ IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTI
 export async function buildWebApp(): Promise<WebApp> {
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: { app: "src/web/main.ts", style: "src/web/app.css" },
+    entryPoints: { app: "src/web/main.ts", style: "src/web/app.css", offline: "src/web/offline/serviceWorker.ts" },
     outdir: join(root, "dist/app"),
     bundle: true,
     write: false,
@@ -45,7 +45,12 @@ export async function buildWebApp(): Promise<WebApp> {
     logLevel: "warning",
   });
   const textOf = (ending: string) => outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? "";
-  return { script: textOf(".js"), style: textOf(".css"), readSample: buildSample };
+  return {
+    script: textOf("app.js"),
+    style: textOf("style.css"),
+    offline: textOf("offline.js"),
+    readSample: buildSample,
+  };
 }
 
 async function buildSample(): Promise<AppSample | undefined> {

@@ -23,10 +23,10 @@ export function skippedWithoutChromium(env: NodeJS.ProcessEnv = process.env): st
 }
 
 /** Starts it. Throws where there is none. */
-export function launchChromium(): Promise<Browser> {
+export function launchChromium(args: readonly string[] = []): Promise<Browser> {
   const executablePath = findChromium();
   if (executablePath === undefined) throw new Error(`no Chromium, though CI is set: ${names.join(", ")}`);
-  return chromium.launch({ executablePath });
+  return chromium.launch({ executablePath, args: [...args] });
 }
 
 const axeScript = createRequire(import.meta.url).resolve("axe-core/axe.min.js");

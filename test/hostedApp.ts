@@ -1,21 +1,40 @@
 /** The browser app on a host, opened in Chromium. */
 /// <reference lib="dom" />
+import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, normalize } from "node:path";
-import type { Page } from "playwright-core";
+import { extname, join, normalize } from "node:path";
+import { isDeepStrictEqual } from "node:util";
+import type { Browser, FrameLocator, Locator, Page } from "playwright-core";
 import { writeWebFolder } from "../src/exchange/writeWeb.ts";
 import { encodePng } from "../src/image/files/decode.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import { type Look, launchChromium, openPage } from "./browser.ts";
-import { serve } from "./localServer.ts";
+import { type LocalServer, serve } from "./localServer.ts";
 import { noise } from "./packPictures.ts";
 import { writeColour } from "./servedNetworks.ts";
 
-const isolation = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
+/** Headers that isolate a page. */
+export const isolation = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
 
 /** A wide, light page. */
 export const wide: Look = { width: 1280, colorScheme: "light" };
+const types: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript" };
+
+/** Serves a folder as static hosts do, by default on a free port. */
+export function hostFolder(folder: string, headers: Readonly<Record<string, string>>, port = 0): Promise<LocalServer> {
+  return serve(async (request, response) => {
+    const path = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://host").pathname));
+    const name = path === "/" ? "index.html" : path;
+    const file = await readFile(join(folder, name)).catch(() => undefined);
+    const type = types[extname(name)] ?? "application/octet-stream";
+    response.writeHead(file ? 200 : 404, { ...headers, "Content-Type": type }).end(file);
+  }, port);
+}
+
 /** Selector of the inputs that choose images. */
 export const chooser = 'input[accept="image/*"]';
 
@@ -23,6 +42,7 @@ export const chooser = 'input[accept="image/*"]';
 export interface HostedApp {
   readonly folder: string;
   readonly url: string;
+  readonly browser: Browser;
   /** Path of an image of noise. */
   readonly image: string;
   /** Opens a page, by default that of the host. */
@@ -40,15 +60,12 @@ export async function hostApp(): Promise<HostedApp> {
   await writeFile(join(folder, "text.png"), "<b>no image</b>");
   await writeColour(join(folder, "colour.safetensors"));
   await writeWebFolder([join(folder, "colour.safetensors")], join(folder, "site"));
-  const host = await serve(async (request, response) => {
-    const path = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://host").pathname));
-    const file = await readFile(join(folder, "site", path === "/" ? "index.html" : path)).catch(() => undefined);
-    const type = path === "/" ? "text/html" : "application/octet-stream";
-    response.writeHead(file ? 200 : 404, { ...isolation, "Content-Type": type }).end(file);
-  });
-  const browser = await launchChromium();
+  const host = await hostFolder(join(folder, "site"), isolation);
+  // A camera that shows a test pattern; pages must be permitted to use it.
+  const browser = await launchChromium(["--use-fake-device-for-media-stream"]);
   return {
     folder,
+    browser,
     url: host.url,
     image,
     async open(look = wide, url = `${host.url}/`) {
@@ -77,15 +94,43 @@ export function probabilitiesOf(page: Page): Promise<readonly string[]> {
   return page.locator(".classes tbody tr").allInnerTexts();
 }
 
+/** Waits until the page shows the classes that Node.js computes for an image, by default that of the app. */
+export async function expectClasses(page: Page, app: HostedApp, file = app.image): Promise<void> {
+  const rows = await app.rowsOf(join(app.folder, "colour.safetensors"), file);
+  const isShown = async () => isDeepStrictEqual(await probabilitiesOf(page), rows);
+  for (let tries = 0; tries < 100 && !(await isShown()); tries++) await page.waitForTimeout(100);
+  assert.deepEqual(await probabilitiesOf(page), rows);
+}
+
+/** Drops files or folders of the disk on an element, as a person does. */
+export async function dropFiles(target: Locator, files: readonly string[]): Promise<void> {
+  await target.scrollIntoViewIfNeeded();
+  const box = await target.boundingBox();
+  assert.ok(box);
+  const place = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+  const page = target.page();
+  const session = await page.context().newCDPSession(page);
+  for (const type of ["dragEnter", "dragOver", "drop"] as const) {
+    const data = { items: [], files: [...files], dragOperationsMask: 1 };
+    await session.send("Input.dispatchDragEvent", { type, ...place, data });
+  }
+}
+
+/** The card of a class. */
+export function cardOf(page: Page | FrameLocator, name: string): Locator {
+  return page.locator(".card").filter({ has: page.getByRole("heading", { name, exact: true }) });
+}
+
 /** Adds a class to fill. */
-export async function newClass(page: Page, name: string): Promise<void> {
-  await page.getByLabel("Name of a new class").fill(name);
-  await page.keyboard.press("Enter");
+export async function newClass(page: Page | FrameLocator, name: string): Promise<void> {
+  const input = page.getByLabel("Name of a new class");
+  await input.fill(name);
+  await input.press("Enter");
   await page.getByRole("heading", { name, exact: true }).waitFor();
 }
 
 /** Adds a class of light and one of dark images, with names that look like markup. */
-export async function addTwoClasses(page: Page): Promise<void> {
+export async function addTwoClasses(page: Page | FrameLocator): Promise<void> {
   for (const [name, level] of [
     ["<b>light</b>", 230],
     ["</script>dark", 20],
@@ -98,7 +143,7 @@ export async function addTwoClasses(page: Page): Promise<void> {
         return { name: `${i}.png`, mimeType: "image/png", buffer: Buffer.from(buffer) };
       }),
     );
-    const card = page.locator(".card").filter({ has: page.getByRole("heading", { name, exact: true }) });
+    const card = cardOf(page, name);
     await card.locator('input[type="file"]').setInputFiles(files);
     await card.getByText("8 images").waitFor();
   }

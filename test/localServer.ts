@@ -10,10 +10,10 @@ export interface LocalServer {
   close(): void;
 }
 
-/** Starts one on a free port. */
-export async function serve(answer: RequestListener): Promise<LocalServer> {
+/** Starts one, by default on a free port. */
+export async function serve(answer: RequestListener, port = 0): Promise<LocalServer> {
   const server = createServer(answer);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close() {

@@ -1,17 +1,18 @@
-/** Faults that the browser app meets: large images, unreadable networks, missing images, a worker that ends, full storage. */
+/** Faults that the browser app meets: large images, unreadable networks, missing images, a worker that ends, full or refused storage, a frozen tab. */
 /// <reference lib="dom" />
 import assert from "node:assert/strict";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { readFile, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
 import { build } from "esbuild";
-import type { Page } from "playwright-core";
+import type { FrameLocator, Page } from "playwright-core";
 import { encodePng } from "../src/image/files/decode.ts";
 import { readModel, writeModel } from "../src/model/modelFile.ts";
 import { skippedWithoutChromium } from "./browser.ts";
 import { addTwoClasses, chooser, type HostedApp, hostApp, newClass, probabilitiesOf, wide } from "./hostedApp.ts";
+import { serve } from "./localServer.ts";
 import { noise } from "./packPictures.ts";
 
 let app: HostedApp;
@@ -69,6 +70,8 @@ describe("faults of the browser app", { skip: skippedWithoutChromium() }, () => 
     for (const name of ["own", "other"]) await page.getByRole("button", { name: `Remove ${name}` }).click();
     await addTwoClasses(page);
     await createRun(page, 500);
+    await page.getByRole("button", { name: "One step" }).click();
+    await page.getByText("Saved in this browser").waitFor();
     await page.getByRole("button", { name: "Start" }).click();
     await page.getByText(/^Training$/).waitFor();
     // The page ends a worker before it can answer.
@@ -78,6 +81,63 @@ describe("faults of the browser app", { skip: skippedWithoutChromium() }, () => 
     await page.locator('section [role="status"]', { hasText: /Stopped: .*memory/ }).waitFor();
     await page.locator(".problem", { hasText: "Reload the page" }).waitFor();
     assert.equal(await page.getByRole("button", { name: "Start" }).isDisabled(), true);
+    await page.reload();
+    await page.getByRole("button", { name: "Open the saved run" }).click();
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.getByText(/^Training$/).waitFor();
+    await page.context().close();
+  });
+
+  it("begins with no unreadable weights file, and keeps the open run", async () => {
+    const { page, problems } = await app.open(wide, `${app.url}/#train`);
+    await addTwoClasses(page);
+    await createRun(page, 3);
+    await page.getByText("0.00 / 3").waitFor();
+    const [cut, text] = [join(folder, "cut.safetensors"), join(folder, "text.safetensors")];
+    const whole = await readFile(join(folder, "colour.safetensors"));
+    await writeFile(cut, whole.subarray(0, whole.length - 1000));
+    await writeFile(text, "no weights");
+    for (const file of [cut, text]) {
+      await createRun(page, 5, file);
+      await page.locator(".problem", { hasText: basename(file) }).waitFor();
+    }
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.locator('section [role="status"]', { hasText: "Finished" }).waitFor();
+    assert.deepEqual(problems(), []);
+    await page.context().close();
+  });
+
+  it("continues a run once a frozen tab is shown again", async () => {
+    const { page, problems } = await app.open(wide, `${app.url}/#train`);
+    await addTwoClasses(page);
+    await createRun(page, 60);
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.getByText(/^Training$/).waitFor();
+    const session = await page.context().newCDPSession(page);
+    await session.send("Page.setWebLifecycleState", { state: "frozen" });
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await session.send("Page.setWebLifecycleState", { state: "active" });
+    await page.locator('section [role="status"]', { hasText: "Finished" }).waitFor();
+    await page.getByText("60.00 / 60").waitFor();
+    assert.deepEqual(problems(), []);
+    await page.context().close();
+  });
+
+  it("trains where storage and service workers are refused, and says so", async (t) => {
+    // A page without an origin.
+    const frame = `<iframe sandbox="allow-scripts allow-forms" style="width: 1200px; height: 780px" src="${app.url}/#train"></iframe>`;
+    const host = await serve((_request, response) => {
+      response.writeHead(200, { "Content-Type": "text/html" }).end(frame);
+    });
+    t.after(() => host.close());
+    const { page } = await app.open(wide, `${host.url}/`);
+    const inside = page.frameLocator("iframe");
+    await addTwoClasses(inside);
+    await createRun(inside, 2);
+    await inside.getByRole("button", { name: "Start" }).click();
+    await inside.locator('section [role="status"]', { hasText: "Finished" }).waitFor();
+    await inside.getByText(/It cannot be saved in this browser \(/).waitFor();
+    await inside.getByText("Without a network, this page cannot be loaded again").waitFor();
     await page.context().close();
   });
 
@@ -163,7 +223,11 @@ describe("faults of the browser app", { skip: skippedWithoutChromium() }, () => 
 });
 
 /** Creates a run that begins with a weights file. */
-async function createRun(page: Page, epochs: number, file = join(folder, "colour.safetensors")): Promise<void> {
+async function createRun(
+  page: Page | FrameLocator,
+  epochs: number,
+  file = join(folder, "colour.safetensors"),
+): Promise<void> {
   await page.locator('input[accept=".safetensors"]').setInputFiles(file);
   await page.getByLabel("Epochs").fill(String(epochs));
   await page.getByLabel("Epochs").press("Enter");

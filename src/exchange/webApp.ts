@@ -7,6 +7,8 @@ import { packageRoot } from "../packageRoot.ts";
 export interface WebApp {
   readonly script: string;
   readonly style: string;
+  /** Script of the service worker, without the list of files. */
+  readonly offline: string;
   /** Reads the sample of Fashion-MNIST; undefined in a checkout without the data set. */
   readSample(): Promise<AppSample | undefined>;
 }
@@ -22,6 +24,7 @@ export const builtNames = {
   folder: "dist/app",
   script: "app.js",
   style: "app.css",
+  offline: "offline.js",
   sample: "fashion-mnist.bin.gz",
   licence: "fashion-mnist.LICENSE",
 } as const;
@@ -35,12 +38,13 @@ export async function readWebApp(): Promise<WebApp> {
     const builder = (await import(new URL(BUILDER, packageRoot()).href)) as { buildWebApp(): Promise<WebApp> };
     return builder.buildWebApp();
   }
-  const { folder, script, style, sample, licence } = builtNames;
+  const { folder, script, style, offline, sample, licence } = builtNames;
   const read = (name: string) => readFile(new URL(`${folder}/${name}`, packageRoot()));
   try {
     return {
       script: String(await read(script)),
       style: String(await read(style)),
+      offline: String(await read(offline)),
       readSample: async () => ({ bytes: await read(sample), licence: String(await read(licence)) }),
     };
   } catch (cause) {

@@ -20,7 +20,8 @@ export function renderWebPage(app: WebApp, data: PageData, connections: Connecti
   const policy = [
     "default-src 'none'",
     `script-src ${hashOf(script)} 'wasm-unsafe-eval'`,
-    "worker-src blob:",
+    // Workers are copies of the page's script; the service worker is a file of the host.
+    `worker-src blob:${data.offline === undefined ? "" : " 'self'"}`,
     `style-src ${hashOf(style)}`,
     "img-src blob: data:",
     `connect-src ${connections}`,

@@ -17,4 +17,14 @@ export interface PageData {
   readonly models: readonly OfferedModel[];
   /** Address of the sample file, relative to the page. */
   readonly sample?: string;
+  /** Address of the service worker, relative to the page. */
+  readonly offline?: string;
+}
+
+/** Files of a written folder, for its service worker. */
+export interface OfflineSite {
+  /** Digest of the content of all files. */
+  readonly version: string;
+  /** Addresses relative to the page, the page's own (`./`) among them. */
+  readonly files: readonly string[];
 }

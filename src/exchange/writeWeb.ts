@@ -1,5 +1,7 @@
 /** The browser app written for a static host, or as a single file with a network. */
-import { mkdir, stat, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { createFolderThrough, writeThrough } from "../checkpoint/durable.ts";
 import { ConfigError } from "../errors.ts";
@@ -8,7 +10,7 @@ import { packModel } from "../model/compactModel.ts";
 import { readModel, writeModel } from "../model/modelFile.ts";
 import { builtNames, readWebApp } from "./webApp.ts";
 import { renderWebPage } from "./webPage.ts";
-import type { OfferedModel } from "./webPageData.ts";
+import type { OfferedModel, OfflineSite } from "./webPageData.ts";
 
 /** Result of writing the app. */
 export interface WrittenWeb {
@@ -19,40 +21,63 @@ export interface WrittenWeb {
 }
 
 /**
- * Writes a folder of static files: `index.html`, the weights of runs, and the sample of Fashion-MNIST with its licence. The folder appears at once.
+ * Writes a folder of static files: `index.html`, its service worker, the weights of runs, and the sample of Fashion-MNIST with its licence. The folder
+ * appears at once.
  *
  * Throws ConfigError if it exists already or two runs have one name, CheckpointError if weights are unreadable or the folder cannot be written.
  */
 export async function writeWebFolder(runs: readonly string[], output: string): Promise<WrittenWeb> {
   await refuseExisting(output);
-  const names = runs.map(nameOf);
-  const repeated = names.find((name, i) => names.indexOf(name) !== i);
+  const networks = runs.map(nameOf);
+  const repeated = networks.find((name, i) => networks.indexOf(name) !== i);
   if (repeated !== undefined) throw new ConfigError(`--run: two runs are called "${repeated}"; rename one of them`);
   const app = await readWebApp();
   let bytes = 0;
   await createFolderThrough(output, async (folder) => {
-    const write = async (name: string, content: string | Uint8Array) => {
-      await writeFile(join(folder, name), content);
-      bytes += Buffer.byteLength(content);
-    };
-    const models: OfferedModel[] = [];
-    if (runs.length > 0) await mkdir(join(folder, "models"));
-    for (const [i, run] of runs.entries()) {
-      const name = names[i] as string;
-      const file = `models/${i + 1}-${fileNameOf(name, "network")}.safetensors`;
-      await writeModel(join(folder, file), await readModel(run));
-      bytes += (await stat(join(folder, file))).size;
-      models.push({ name, file: file.split("/").map(encodeURIComponent).join("/") });
-    }
+    const models = await writeModels(runs, networks, folder);
     const sample = await app.readSample();
     if (sample) {
-      await write(builtNames.sample, sample.bytes);
-      await write(builtNames.licence, sample.licence);
+      await writeFile(join(folder, builtNames.sample), sample.bytes);
+      await writeFile(join(folder, builtNames.licence), sample.licence);
     }
-    const data = { models, ...(sample && { sample: builtNames.sample }) };
-    await write("index.html", renderWebPage(app, data, "'self'").html);
+    const data = { models, ...(sample && { sample: builtNames.sample }), offline: builtNames.offline };
+    await writeFile(join(folder, PAGE), renderWebPage(app, data, "'self'").html);
+    const own = [...models.map(({ file }) => file), ...(sample ? [builtNames.sample] : [])];
+    const version = await digestOf([PAGE, ...own.map(decodeURIComponent)].map((file) => join(folder, file)));
+    const site: OfflineSite = { version, files: ["./", ...own] };
+    await writeFile(join(folder, builtNames.offline), `const site = ${JSON.stringify(site)};\n${app.offline}`);
+    bytes = await bytesOf(folder);
   });
-  return { output, networks: names, bytes };
+  return { output, networks, bytes };
+}
+
+const PAGE = "index.html";
+
+/** Writes the weights of runs to `models/`. */
+async function writeModels(runs: readonly string[], names: readonly string[], folder: string) {
+  if (runs.length > 0) await mkdir(join(folder, "models"));
+  const models: (OfferedModel & { readonly file: string })[] = [];
+  for (const [i, run] of runs.entries()) {
+    const name = names[i] as string;
+    const file = `models/${i + 1}-${fileNameOf(name, "network")}.safetensors`;
+    await writeModel(join(folder, file), await readModel(run));
+    models.push({ name, file: file.split("/").map(encodeURIComponent).join("/") });
+  }
+  return models;
+}
+
+/** Digest of the content of files. */
+async function digestOf(files: readonly string[]): Promise<string> {
+  const hash = createHash("sha256");
+  for (const file of files) for await (const chunk of createReadStream(file)) hash.update(chunk);
+  return hash.digest("hex");
+}
+
+/** Bytes of all files of a folder. */
+async function bytesOf(folder: string): Promise<number> {
+  const names = await readdir(folder, { recursive: true });
+  const found = await Promise.all(names.map((name) => stat(join(folder, name))));
+  return found.reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0);
 }
 
 /**

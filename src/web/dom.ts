@@ -35,9 +35,27 @@ export function svg<K extends keyof SVGElementTagNameMap>(
   return element;
 }
 
-/** Replaces the content of an element. */
+/** Elements that Tab reaches. */
+const reachable = 'a[href], button:not(:disabled), input:not([hidden]), select, [tabindex="0"]';
+
+/** Replaces the content of an element. The focus stays on the control of the same name, otherwise on the one at the same position. */
 export function fill(element: Element, ...children: readonly Child[]): void {
+  const focused = document.activeElement as HTMLElement | null;
+  const position = focused && element.contains(focused) ? controlsOf(element).indexOf(focused) : -1;
   element.replaceChildren(...shown(children));
+  if (!focused || position < 0) return;
+  const controls = controlsOf(element);
+  const same = focused.isConnected ? focused : controls.find((control) => nameOf(control) === nameOf(focused));
+  (same ?? controls[Math.min(position, controls.length - 1)])?.focus({ preventScroll: true });
+}
+
+function controlsOf(element: Element): HTMLElement[] {
+  return [...element.querySelectorAll<HTMLElement>(reachable)];
+}
+
+function nameOf(control: HTMLElement): string {
+  const label = control.parentElement?.querySelector("label")?.textContent;
+  return `${control.localName}: ${control.getAttribute("aria-label") ?? label ?? control.textContent}`;
 }
 
 function shown(children: readonly Child[]): readonly (Node | string)[] {

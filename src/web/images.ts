@@ -90,8 +90,11 @@ export interface Camera {
 
 /** Starts the camera. Throws Error with a sentence for the reader if there is none, or its use is refused. */
 export async function startCamera(): Promise<Camera> {
+  // Missing in pages by plain http.
+  const devices = navigator.mediaDevices as MediaDevices | undefined;
+  if (!devices) throw new Error(t("noCamera", { problem: t("needsSecureContext") }));
   try {
-    const stream = await navigator.mediaDevices.getUserMedia({ video: { width: 640, height: 480 } });
+    const stream = await devices.getUserMedia({ video: { width: 640, height: 480 } });
     const video = h("video", { autoplay: true, playsinline: true, muted: true });
     video.srcObject = stream;
     await video.play();

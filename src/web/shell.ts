@@ -1,7 +1,8 @@
-/** The frame of the page: views as tabs, language, what computes, dropped and pasted files. */
+/** The frame of the page: views as tabs, language, threads, dropped and pasted files. */
 import { fill, h } from "./dom.ts";
 import { droppedFiles } from "./droppedFiles.ts";
 import { currentLanguage, otherLanguage, setLanguage, t } from "./language.ts";
+import { isFromCopy } from "./offline/offlineCopy.ts";
 import type { TakenFile, View } from "./view.ts";
 
 /** Names of the views, in order. */
@@ -12,13 +13,23 @@ export type ViewName = (typeof viewNames)[number];
 
 const titles = { try: "tryView", explain: "explainView", train: "trainView" } as const;
 
-/** Shows the views in the page; `isServed` is true if a server predicts. Returns a function that shows one of them. */
-export function showPage(views: Readonly<Record<ViewName, View>>, isServed: boolean): (name: ViewName) => void {
+/** The page, once it is shown. */
+export interface ShownPage {
+  show(name: ViewName): void;
+  /** Says that the page works without a network, or the problem that prevents it. */
+  showOffline(problem?: string): void;
+}
+
+/** Shows the views in the page; `isServed` is true if a server predicts. */
+export function showPage(views: Readonly<Record<ViewName, View>>, isServed: boolean): ShownPage {
   const header = h("header");
   const main = h("main", { id: "main", tabindex: -1 });
   const footer = h("footer");
   const rendered = new Set<ViewName>();
   let chosen: ViewName = named(location.hash) ?? "try";
+  // Now: the service worker takes over the page once it has copied it.
+  const isCopy = isFromCopy();
+  let offline: { readonly problem: string | undefined } | undefined;
 
   const show = (name: ViewName) => {
     chosen = name;
@@ -26,7 +37,10 @@ export function showPage(views: Readonly<Record<ViewName, View>>, isServed: bool
     renderHeader();
     if (!rendered.has(name)) views[name].render();
     rendered.add(name);
+    // From a button of another view.
+    const isFocusGone = main.contains(document.activeElement) && !views[name].element.isConnected;
     fill(main, views[name].element);
+    if (isFocusGone) main.focus();
   };
 
   function renderHeader(): void {
@@ -39,7 +53,6 @@ export function showPage(views: Readonly<Record<ViewName, View>>, isServed: bool
       rendered.clear();
       renderFooter();
       show(chosen);
-      header.querySelector("button")?.focus();
     };
     fill(
       header,
@@ -65,8 +78,11 @@ export function showPage(views: Readonly<Record<ViewName, View>>, isServed: bool
   }
 
   function renderFooter(): void {
-    const threads = crossOriginIsolated ? t("threads", { count: navigator.hardwareConcurrency }) : t("oneThread");
-    fill(footer, h("p", {}, t(isServed ? "served" : "local")), h("p", {}, threads));
+    const kept =
+      offline && (offline.problem === undefined ? t("offline") : t("notOffline", { problem: offline.problem }));
+    const oneThread = offline && offline.problem === undefined && !isCopy ? "oneThreadNow" : "oneThread";
+    const threads = crossOriginIsolated ? t("threads", { count: navigator.hardwareConcurrency }) : t(oneThread);
+    fill(footer, ...[t(isServed ? "served" : "local"), threads, kept].map((text) => text && h("p", {}, text)));
   }
 
   setLanguage(currentLanguage());
@@ -78,7 +94,13 @@ export function showPage(views: Readonly<Record<ViewName, View>>, isServed: bool
   });
   takeFilesBy((files) => views[chosen].takeFiles(files));
   show(chosen);
-  return show;
+  return {
+    show,
+    showOffline(problem) {
+      offline = { problem };
+      renderFooter();
+    },
+  };
 }
 
 function named(hash: string): ViewName | undefined {

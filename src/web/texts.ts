@@ -22,7 +22,12 @@ export const texts = {
     "One thread: the page is not cross-origin isolated. Serve it with COOP and COEP, as “alexnet serve” does, to use all processors.",
     "单线程：页面未启用跨源隔离。请像 “alexnet serve” 那样发送 COOP 与 COEP 响应头，以使用全部处理器。",
   ],
+  oneThreadNow: ["One thread. Reload the page to use all processors.", "单线程。刷新页面后即可使用全部处理器。"],
   threads: ["{count} threads", "{count} 个线程"],
+  offline: ["Kept in this browser: the page works without a network.", "已保存在浏览器中：断网后仍可使用。"],
+  notOffline: ["Without a network, this page cannot be loaded again: {problem}", "断网后无法重新打开本页：{problem}"],
+  needsSecureContext: ["it needs https or localhost", "需要 https 或 localhost"],
+  copyFailed: ["the browser could not store its files", "浏览器无法存储本页的文件"],
   percent: ["{value} %", "{value}%"],
   images: ["{count} images", "{count} 张图像"],
 

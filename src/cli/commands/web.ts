@@ -22,9 +22,9 @@ export const web: CommandSpec = {
   ],
   notes: `
 The page classifies images, shows activations and saliency, explains networks,
-and trains on your own images, all in the browser tab: docs/web.md. To use all
-processors, the host must send the two headers that are named there;
-alexnet serve sends them.`,
+and trains on your own images, all in the browser tab: docs/web.md. After one
+load over https or on localhost, it loads without a network, and uses all
+processors.`,
   run: writeWeb,
 };
 

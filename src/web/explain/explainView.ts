@@ -44,7 +44,6 @@ export function createExplainView(): View {
   function choose(name: string): void {
     chosen = name;
     update();
-    parts.table.querySelector<HTMLElement>('[aria-pressed="true"]')?.focus();
   }
 
   function update(): void {
@@ -57,7 +56,6 @@ export function createExplainView(): View {
     const index = summary?.layers.findIndex(({ name }) => name === chosen) ?? -1;
     const [own, place] = [summary?.layers[index], placed[index]];
     const layer = own && place && { summary: own, placed: place, isFirst: isFirst(edited, index) };
-    const focused = document.activeElement?.getAttribute("data-option");
     fill(
       parts.panel,
       layer
@@ -67,7 +65,6 @@ export function createExplainView(): View {
           })
         : h("p", { class: "hint" }, t("chooseLayer")),
     );
-    if (focused) parts.panel.querySelector<HTMLElement>(`[data-option="${focused}"]`)?.focus();
   }
 
   function render(): void {

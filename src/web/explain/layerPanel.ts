@@ -47,7 +47,6 @@ function renderOptions({ layer }: PlacedLayer, onChange: ExplainedLayer["onChang
       step: "any",
       min: 0,
       value,
-      "data-option": name,
       onchange: () => onChange(name, Number(input.value)),
     });
     return field(name, input);

@@ -1,5 +1,4 @@
-/** Images of the reader: folders, files and camera, decoded and sent to the worker. */
-
+/** Images of the reader by class: folders and files, decoded. */
 import type { RawImage } from "../../image/rawImage.ts";
 import { decodeImage, KEPT_SIDE } from "../images.ts";
 import type { TakenFile } from "../view.ts";
@@ -25,6 +24,7 @@ export function byDrop(taken: readonly TakenFile[]): readonly ClassFiles[] {
   return byClass(taken.map(({ file, folder, className }) => ({ file, className: folder ?? className })));
 }
 
+/** Sorted by class, since a dropped folder lists its entries in any order. */
 function byClass(
   files: readonly { readonly file: File; readonly className: string | undefined }[],
 ): readonly ClassFiles[] {
@@ -32,10 +32,14 @@ function byClass(
   for (const { file, className } of files) {
     if (className !== undefined) classes.set(className, [...(classes.get(className) ?? []), file]);
   }
-  return [...classes].map(([className, own]) => ({ className, files: own }));
+  return [...classes].map(([className, own]) => ({ className, files: own })).sort(byName);
 }
 
-/** Progress and result of decoding. */
+function byName(a: ClassFiles, b: ClassFiles): number {
+  return a.className < b.className ? -1 : 1;
+}
+
+/** Result of decoding. */
 export interface DecodedFiles {
   readonly images: readonly RawImage[];
   /** Sentences about files that are not images, or too large. */

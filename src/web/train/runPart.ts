@@ -45,7 +45,6 @@ export function createRunPart(actions: RunActions): RunPart {
 
   function showState(run: ShownRun): void {
     state.textContent = run.state();
-    const hadFocus = buttons.contains(document.activeElement);
     fill(
       buttons,
       run.isRunning
@@ -54,7 +53,6 @@ export function createRunPart(actions: RunActions): RunPart {
       h("button", { type: "button", disabled: run.isRunning || run.isDone, onclick: actions.step }, t("step")),
       state,
     );
-    if (hadFocus) buttons.querySelector<HTMLElement>("button")?.focus();
   }
 
   function update(run: ShownRun): void {

@@ -20,6 +20,9 @@ export interface TestPart {
   show(shown: ShownTest | undefined): void;
 }
 
+/** If the worker has ended, the view says so. */
+const ignored = () => {};
+
 /** Creates the part. */
 export function createTestPart(worker: Connection<TrainerApi>): TestPart {
   const element = h("div", { class: "columns" });
@@ -27,14 +30,18 @@ export function createTestPart(worker: Connection<TrainerApi>): TestPart {
   const wrong = h("section");
   const cell = h("div");
   let chosen: readonly [label: number, predicted: number] | undefined;
+  /** The newest result: images of earlier ones arrive late. */
+  let latest: ShownTest | undefined;
 
-  async function showCell({ test, classNames }: ShownTest): Promise<void> {
+  async function showCell(shown: ShownTest): Promise<void> {
     if (!chosen) return;
+    const { test, classNames } = shown;
     const [label, predicted] = chosen;
     const own = test.images.filter((image) => image.label === label && image.predicted === predicted);
     const [labelName = "", predictedName = ""] = [classNames[label], classNames[predicted]];
     const heading = h("h3", {}, t("cellImages", { label: labelName, predicted: predictedName }));
-    fill(cell, heading, await gallery(own.slice(0, SHOWN), classNames));
+    const images = await gallery(own.slice(0, SHOWN), classNames);
+    if (shown === latest) fill(cell, heading, images);
   }
 
   async function gallery(images: readonly TestedImage[], classNames: readonly string[]): Promise<HTMLElement> {
@@ -55,16 +62,17 @@ export function createTestPart(worker: Connection<TrainerApi>): TestPart {
   }
 
   function show(shown: ShownTest | undefined): void {
-    fill(element);
+    latest = shown;
     if (!shown) {
       chosen = undefined;
+      fill(element);
       fill(cell);
       return;
     }
     const { test, classNames } = shown;
     const choose = (label: number, predicted: number) => {
       chosen = [label, predicted];
-      void showCell(shown);
+      void showCell(shown).catch(ignored);
     };
     fill(
       matrix,
@@ -73,18 +81,19 @@ export function createTestPart(worker: Connection<TrainerApi>): TestPart {
       renderMatrix(test.confusion, classNames, choose),
       cell,
     );
-    void showCell(shown);
-    void showWrong(shown);
-    fill(element, matrix, wrong);
+    void showCell(shown).catch(ignored);
+    void showWrong(shown).catch(ignored);
+    if (matrix.parentElement !== element) fill(element, matrix, wrong);
   }
 
-  async function showWrong({ test, classNames }: ShownTest): Promise<void> {
+  async function showWrong(shown: ShownTest): Promise<void> {
+    const { test, classNames } = shown;
     const worst = test.images
       .filter(({ label, predicted }) => label !== predicted)
       .toSorted((a, b) => b.probability - a.probability)
       .slice(0, SHOWN);
     const shownImages = worst.length > 0 ? await gallery(worst, classNames) : h("p", {}, t("noWrong"));
-    fill(wrong, h("h2", {}, t("wrong")), shownImages);
+    if (shown === latest) fill(wrong, h("h2", {}, t("wrong")), shownImages);
   }
 
   return { element, show };

@@ -59,8 +59,10 @@ function renderLayer(layer: LayerOutput, opened: OpenedModel, input: Image | und
       type: "button",
       class: "more",
       onclick: () => {
+        const rest = all.slice(FEW_MAPS).map(tile);
         more.remove();
-        strip.append(...all.slice(FEW_MAPS).map(tile));
+        strip.append(...rest);
+        rest[0]?.focus();
       },
     },
     t("moreMaps", { count }),

@@ -40,7 +40,12 @@ export function enlarge(place: HTMLElement, map: PaintedMap, { layer, index, net
   const frame = pointable(name, map, show, () => at);
   frame.append(cursor);
   const image = input && h("div", { class: "frame" }, paintImage(input), mark);
-  const close = h("button", { type: "button", onclick: () => fill(place) }, t("close"));
+  const opener = document.activeElement as HTMLElement | null;
+  const hide = () => {
+    fill(place);
+    opener?.focus();
+  };
+  const close = h("button", { type: "button", onclick: hide }, t("close"));
   fill(place, h("h4", {}, name), h("div", { class: "enlarged" }, frame, image), says, close);
   frame.focus();
 }

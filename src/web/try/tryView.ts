@@ -41,6 +41,8 @@ interface State {
 
 /** The view, which can also open a weights file that was trained in this tab. */
 export interface TryView extends View {
+  /** Resolves once the first offered network is open, or cannot be opened. */
+  readonly opened: Promise<void>;
   openFile(file: File): Promise<void>;
 }
 
@@ -210,9 +212,10 @@ export function createTryView({ models }: PageData): TryView {
     }
   }
 
-  if (state.listed.length > 0) void choose(0);
+  const opened = state.listed.length > 0 ? choose(0) : Promise.resolve();
   return {
     element,
+    opened,
     render,
     takeFiles: ([taken]) => taken && void (isWeights(taken.file) ? openFile(taken.file) : take(taken.file)),
     openFile,

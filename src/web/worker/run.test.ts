@@ -68,6 +68,22 @@ test("a pause during an evaluation leaves no prediction of it in the next one", 
   close();
 });
 
+test("a pause evaluates the weights, so that a download is of the newest or better ones", async () => {
+  const evaluated: number[] = [];
+  const { run, saved, close } = await runOn({}, (event, own) => {
+    if (event.kind === "test") evaluated.push(event.test.iteration);
+    if (event.kind === "iteration" && event.point.iteration === 3) void own().pause();
+  });
+  await run.train(false);
+  assert.equal(run.isRunning, false);
+  assert.ok(run.progress.iteration < images / 2 / batchSize, "within the first epoch");
+  assert.deepEqual(evaluated, [run.progress.iteration]);
+  const { weights } = await run.model();
+  assert.deepEqual([...weights], saved.at(-1)?.weights);
+  await run.close();
+  close();
+});
+
 test("a run that continues from a saved state ends with the weights of an uninterrupted one, bit for bit", async () => {
   const whole = await runOn({}, () => {});
   await whole.run.train(false);

@@ -48,11 +48,12 @@ export interface Run {
   readonly isRunning: boolean;
   /** Trains until `pause`, the last epoch, or for one iteration. */
   train(isStep: boolean): Promise<void>;
-  /** Resolves once training has ended. */
+  /** Evaluates the weights and stops; during an evaluation, stops at once. Resolves once training has ended. */
   pause(): Promise<void>;
   /** The network with its best weights; before an evaluation, with the current ones. */
   model(): Promise<NetworkModel>;
-  close(): void;
+  /** Stops at once, and frees the memory. */
+  close(): Promise<void>;
 }
 
 /** Training between two evaluations, in seconds, and as a multiple of the time that an evaluation takes. */
@@ -75,6 +76,9 @@ interface RunState {
   testSeconds: number;
   abort: AbortController;
   isRunning: boolean;
+  /** True from a pause on: the next evaluation ends training. */
+  isPausing: boolean;
+  isTesting: boolean;
 }
 
 /** Creates a run, or resumes a saved one. Throws as `trainNetwork`. */
@@ -102,11 +106,14 @@ export async function createRun(options: RunOptions): Promise<Run> {
       return training;
     },
     pause() {
-      state.abort.abort();
+      if (state.isTesting) state.abort.abort();
+      state.isPausing = true;
       return training;
     },
     model: () => modelOf(state),
-    close() {
+    async close() {
+      state.abort.abort();
+      await training;
       state.preparation.close();
       state.program.close();
     },
@@ -147,6 +154,8 @@ async function compile(options: RunOptions): Promise<RunState> {
     testSeconds: 0,
     abort: new AbortController(),
     isRunning: false,
+    isPausing: false,
+    isTesting: false,
   };
   return run;
 }
@@ -165,13 +174,15 @@ function initialWeights(network: Network, { recipe, weights }: RunOptions): Weig
 async function trainOn(state: RunState, isStep: boolean): Promise<void> {
   const { onEvent } = state.options;
   state.isRunning = true;
+  state.isPausing = false;
+  state.isTesting = false;
   state.abort = new AbortController();
   try {
     for (;;) {
       const end = await trainSegment(state, isStep);
-      if (end === "time") continue;
+      if (end === "time" && !state.isPausing) continue;
       state.isRunning = false;
-      return onEvent({ kind: "stopped", end: end === "interrupt" ? "paused" : "finished" });
+      return onEvent({ kind: "stopped", end: end === "finished" ? "finished" : "paused" });
     }
   } catch (error) {
     state.isRunning = false;
@@ -209,6 +220,7 @@ async function trainSegment(state: RunState, isStep: boolean) {
   const imageShape = [channels, ...size] as const;
   const training = { program, optimizer, recipe, train: images, test, preparation, classNames, imageShape };
   const { position, end } = await train(training, state.position, listener);
+  state.isTesting = false;
   state.position = position;
   state.log = recorder.log;
   await recorder.save(position);
@@ -234,7 +246,7 @@ function listenerOf(state: RunState, base: TrainingListener, isStep: boolean): T
       before = position;
       testedSince = performance.now();
     },
-    isDue: () => isStep || performance.now() - shown > 1000 * FILTER_SECONDS || base.isDue(),
+    isDue: () => isStep || state.isPausing || performance.now() - shown > 1000 * FILTER_SECONDS || base.isDue(),
     async betweenIterations(position) {
       before = position;
       if (performance.now() - shown > 1000 * FILTER_SECONDS) {
@@ -242,14 +254,17 @@ function listenerOf(state: RunState, base: TrainingListener, isStep: boolean): T
         shown = performance.now();
       }
       const stop = await base.betweenIterations(position);
-      return isStep ? "interrupt" : stop;
+      if (isStep) return "interrupt";
+      return stop ?? (state.isPausing ? "time" : undefined);
     },
     onEvaluationProgress(images) {
+      state.isTesting = true;
       base.onEvaluationProgress(images);
       onEvent({ kind: "testing", images, of: test.length });
     },
     onPrediction: (prediction) => tested.push(testedImage(prediction, dataset.classNames)),
     async onEvaluation(position, epoch, evaluation, rate) {
+      state.isTesting = false;
       state.testSeconds = (performance.now() - testedSince) / 1000;
       const { top1Accuracy: accuracy, loss, confusion } = evaluation;
       state.test = { iteration: position.iteration, accuracy, loss, confusion, images: tested.splice(0) };

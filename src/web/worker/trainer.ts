@@ -198,8 +198,7 @@ async function open(
   dataset: Dataset,
   given: { readonly weights?: Weights | undefined; readonly state?: SavedState },
 ): Promise<RunFacts> {
-  await trainer.run?.pause();
-  trainer.run?.close();
+  await trainer.run?.close();
   trainer.run = undefined;
   trainer.engine ??= await createWasmEngine();
   const { engine } = trainer;
