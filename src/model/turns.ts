@@ -6,10 +6,10 @@ import { NonFiniteError } from "../errors.ts";
 import type { Image } from "../image/image.ts";
 import { tenCropViews } from "../image/prepare/views.ts";
 import { sizeOf } from "../shape.ts";
-import { evaluate } from "../training/evaluation/evaluate.ts";
+import { evaluateInDetail } from "../training/evaluation/evaluate.ts";
 import type { Evaluation, Prediction } from "../training/evaluation/metrics.ts";
 import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
-import type { ScoringProgram } from "../training/evaluation/scores.ts";
+import { type ScoringProgram, scoreSplit } from "../training/evaluation/scores.ts";
 import type { CallQueue } from "./callQueue.ts";
 import { createPredictionInput } from "./predictionInput.ts";
 import { type ClassScore, type CompiledClassifier, type PredictOptions, predictRows } from "./predictRows.ts";
@@ -78,14 +78,13 @@ export function evaluateInTurns(
   { onProgress, onPrediction, signal, seed = 0, tenCrop, threshold }: EvaluateSplitOptions,
 ): Promise<Evaluation | undefined> {
   const { model, head } = classifier;
-  return evaluate(takingTurns(classifier, calls, input, signal), {
+  const views = tenCrop ? tenCropViews(model.preprocessing) : undefined;
+  const program = takingTurns(classifier, calls, input, signal);
+  return evaluateInDetail(scoreSplit(program, { split, preparation, seed, views, head, signal }), {
     split,
-    preparation,
     classNames: model.classNames,
     head,
     threshold: thresholdsOf(model, threshold),
-    seed,
-    views: tenCrop ? tenCropViews(model.preprocessing) : undefined,
     onProgress: (images) => onProgress?.(images, split.length),
     onPrediction,
     signal,

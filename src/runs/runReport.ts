@@ -62,6 +62,11 @@ export function reportFile(directory: string): string {
   return join(directory, "report.html");
 }
 
+/** Path of the predictions that a run's report evaluates, one line per image. */
+export function predictionsFile(directory: string): string {
+  return join(directory, "predictions.csv");
+}
+
 export interface RunReport {
   readonly directory: string;
   readonly config: RunConfig;

@@ -14,15 +14,7 @@ import {
   seed,
   thresholdOption,
 } from "../options.ts";
-import {
-  print,
-  printError,
-  printJson,
-  refuseMixedOutput,
-  STANDARD_OUTPUT,
-  standardTable,
-  unicodeOutput,
-} from "../output.ts";
+import { print, printError, printJson, refuseMixedOutput, STANDARD_OUTPUT, standardTable } from "../output.ts";
 import { imageProgress } from "../progress.ts";
 import { onStopSignals } from "../signals.ts";
 import type { CommandSpec, Invocation } from "../spec.ts";
@@ -58,7 +50,10 @@ export const evaluate: CommandSpec = {
     thresholdOption,
     { flags: "--ten-crop", help: "average over ten views per image: corners, centre, and their reflections" },
     { flags: "--csv <file>", help: "CSV file for all predictions; - prints them instead of the results" },
-    { flags: "--plots <dir>", help: "directory for charts of confusion, classes and calibration, as SVG and PNG" },
+    {
+      flags: "--plots <dir>",
+      help: "directory for charts of confusion, classes, curves and calibration, as SVG and PNG",
+    },
     ...inferenceOptions,
   ],
   examples: [
@@ -75,7 +70,8 @@ export const evaluate: CommandSpec = {
     ["alexnet evaluate runs/quick --plots plots/", "confusion and more, as charts"],
   ],
   notes: `
-Reports top-1 and top-5 accuracy, loss, and precision and recall of every class.`,
+Reports accuracy, loss, F1, average precision and ROC AUC, overall and of every
+class, with Wilson intervals of 95 %.`,
   run: evaluateRuns,
 };
 
@@ -156,7 +152,7 @@ async function report(
   else if (csv === STANDARD_OUTPUT) await standardTable.append(table);
   else {
     const { formatEvaluation } = await import("../../report/tables/evaluation.ts");
-    print(`${heading}\n${formatEvaluation(evaluation, { unicode: unicodeOutput() })}`);
+    print(`${heading}\n${formatEvaluation(evaluation)}`);
   }
   if (isRandom)
     printError("Dropout is active at evaluation in this network: these results are a random sample (--seed).");

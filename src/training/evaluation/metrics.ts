@@ -3,7 +3,9 @@ import { joinedLabels, type LabelSet } from "../../dataset/labelSets.ts";
 import { ConfigError, NonFiniteError } from "../../errors.ts";
 import { type Calibration, countCalibration } from "./calibration.ts";
 import { type ClassHead, checkScores, type Judged, type Scores, softmaxHead } from "./classHead.ts";
-import { type ClassFigures, countConfusion } from "./confusion.ts";
+import { type ClassAverages, type ClassFigures, classAverages, countConfusion } from "./confusion.ts";
+import { type Interval, wilsonInterval } from "./intervals.ts";
+import type { RankingFigures } from "./labelRanking.ts";
 import {
   countLabels,
   DEFAULT_THRESHOLD,
@@ -20,10 +22,14 @@ export interface Figures {
   readonly images: number;
   /** Fraction of images whose most probable class is the correct one; with label sets, one of their classes. */
   readonly top1Accuracy: number;
+  /** Wilson interval of the accuracy, 95 %; with label sets, of the exact match. It assumes independent images. */
+  readonly accuracyInterval: Interval;
   /** Fraction of images whose class, or one of whose classes, is among the k most probable; k is 5, or the number of classes if that is less. */
   readonly topK: { readonly k: number; readonly accuracy: number };
   /** Precision and recall by class. For a multi-label network, a class counts as predicted at the threshold or above. */
   readonly perClass: readonly ClassFigures[];
+  /** Averages over the classes; absent for a multi-label network, whose averages are in `multiLabel`. */
+  readonly averages?: ClassAverages;
   /** For a multi-label network only. */
   readonly multiLabel?: MultiLabelFigures;
   /** Images of each class (row) by the most probable class (column); empty with label sets. */
@@ -55,6 +61,8 @@ export interface Evaluation extends Figures {
   readonly worstMistakes: readonly Prediction[];
   /** Up to ten correctly classified images, the highest probability first. */
   readonly bestPredictions: readonly Prediction[];
+  /** Each class against all others over all thresholds; absent for a multi-label network, whose figures are in `multiLabel`, and in training. */
+  readonly ranking?: RankingFigures;
 }
 
 /** Figures of images with label sets; undefined if each image has one class. */
@@ -127,15 +135,23 @@ export function countEvaluation(classNames: readonly string[], reading: CountedH
         return judgement;
       });
     },
-    result: () => ({
-      loss: lossSum / images,
-      images,
-      top1Accuracy: correct / images,
-      topK: { k, accuracy: inTopK / images },
-      ...(labelSets ? { perClass: [], confusion: [] } : confusion.result()),
-      ...labelCounter?.result(),
-      calibration: calibration.result(),
-    }),
+    result() {
+      const counted = labelSets ? { perClass: [], confusion: [] } : confusion.result();
+      const ofLabels = labelCounter?.result();
+      const figures = {
+        loss: lossSum / images,
+        images,
+        top1Accuracy: correct / images,
+        topK: { k, accuracy: inTopK / images },
+        ...counted,
+        ...(ofLabels ?? { averages: classAverages(counted.perClass) }),
+        calibration: calibration.result(),
+      };
+      return {
+        ...figures,
+        accuracyInterval: wilsonInterval(Math.round(accuracyOf(figures) * images), images) ?? [0, 1],
+      };
+    },
   };
 }
 
