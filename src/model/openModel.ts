@@ -11,7 +11,7 @@ import { ConfigError, UnimplementedError } from "../errors.ts";
 import { withoutHeadLayer } from "../network/head.ts";
 import { classesOf, isStochastic, type Network, operations, parametersOf } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
-import { type ClassHead, classHeadOf } from "../training/evaluation/classHead.ts";
+import { type ClassHead, headOfModel } from "../training/evaluation/classHead.ts";
 import type { CalibrationOptions } from "./calibration.ts";
 import { openSource, type SourceOpener } from "./modelSource.ts";
 import { weightSink } from "./tensorStores.ts";
@@ -89,7 +89,7 @@ export async function openClassModel(path: string, options: OpenOptions): Promis
         `${file}: its network ends in a sigmoid and its head is softmax; if it was imported by an earlier version, import it again`,
       );
     }
-    return { ...opened, head: classHeadOf(model.head, classesOf(model.network), file) };
+    return { ...opened, head: headOfModel(model, classesOf(model.network), file) };
   } catch (error) {
     opened.close();
     throw error;

@@ -54,7 +54,7 @@ export function createPredict<Input>(
 export interface EvaluateSplitOptions {
   /** Random seed of dropout that is active at evaluation. Default 0. */
   readonly seed?: number;
-  /** For a multi-label network: minimum probability of a class that is present, between 0 and 1. Default: those stored with the weights, or 0.5. */
+  /** Minimum probability of a class that is present, between 0 and 1. Default: those stored with the weights; for a multi-label network, otherwise 0.5. */
   readonly threshold?: number;
   /**
    * Averages ten views of each image: the four corners and the centre of the area that its fit keeps, and their reflections. Throws ConfigError if

@@ -12,7 +12,7 @@ import type { Program } from "../engine/engine.ts";
 import { drawKernels } from "../explain/filterFigure.ts";
 import { describeKernels, findFirstKernels, kernelImages } from "../explain/firstKernels.ts";
 import { encodePng } from "../image/files/decode.ts";
-import type { Network } from "../network/network.ts";
+import { classesOf, type Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
 import { accuracyNameOf } from "../report/accuracyName.ts";
 import { curvesOf } from "../report/charts/curveSeries.ts";
@@ -29,7 +29,7 @@ import { layerOverview } from "../report/tables/networkTables.ts";
 import { describeFineTuning } from "../settings/fineTuning.ts";
 import { type RunConfig, settingRows } from "../settings/runConfig.ts";
 import { sizeOf } from "../shape.ts";
-import { headOfLabels } from "../training/evaluation/classHead.ts";
+import { headOfModel } from "../training/evaluation/classHead.ts";
 import {
   countEvaluation,
   describePrediction,
@@ -78,7 +78,7 @@ export interface RunReport {
   /** Evaluation of these weights. */
   readonly evaluation: Evaluation;
   /** Model of these weights. */
-  readonly model: Pick<Model, "thresholds">;
+  readonly model: Model;
   /** Name of the weights file, and the iteration it was saved after. */
   readonly file: string;
   readonly iteration: number | undefined;
@@ -220,7 +220,7 @@ export interface GallerySource {
   readonly config: RunConfig;
   readonly dataset: Dataset;
   readonly program: Program;
-  readonly model: Pick<Model, "thresholds">;
+  readonly model: Model;
 }
 
 /** Non-empty galleries of a report, with heading and description. */
@@ -283,7 +283,7 @@ async function shownPredictions({
     const draws = { seed: recipe.seed, first: shown.length };
     const logits = await program.forward(batch.images, batch.count, draws);
     const counter = countEvaluation(classNames, {
-      head: headOfLabels(split),
+      head: headOfModel(model, classesOf(model.network), config.network.name),
       threshold: thresholdsOf(model),
       labelSets: split.labelSets,
     });

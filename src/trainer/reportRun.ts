@@ -6,9 +6,10 @@ import { loadModel, readWeights } from "../checkpoint/model.ts";
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
 import type { Program } from "../engine/engine.ts";
 import { CheckpointError } from "../errors.ts";
+import { classesOf } from "../network/network.ts";
 import { csvLine, predictionHeadings, predictionRow } from "../report/csv.ts";
 import { predictionsFile, writeReport } from "../runs/runReport.ts";
-import { headOfLabels } from "../training/evaluation/classHead.ts";
+import { headOfModel } from "../training/evaluation/classHead.ts";
 import { evaluateInDetail } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
@@ -46,7 +47,7 @@ export async function reportBest(
   if (!isBest) await readWeights(last, weights);
   const model = await loadModel(file);
   const { iteration } = model.metrics;
-  const head = headOfLabels(split);
+  const head = headOfModel(model, classesOf(model.network), file);
   const lines = [csvLine(predictionHeadings)];
   const evaluation = await evaluateInDetail(
     scoreSplit(program, { split, preparation, seed: config.recipe.seed, head, signal }),

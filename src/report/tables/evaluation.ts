@@ -182,7 +182,38 @@ function formatFigures(report: Evaluation): string {
     ...(report.multiLabel ? formatMultiLabel(report.multiLabel) : formatAverages(report)),
     ["mean confidence", formatPercent(report.calibration.confidence)],
     ["calibration error", formatPercent(report.calibration.error)],
+    ...formatRejection(report),
   ]);
+}
+
+/** Names and values of the images at or above the threshold; none without a threshold. */
+function formatRejection({ rejection }: Evaluation): readonly (readonly [name: string, value: string])[] {
+  if (!rejection) return [];
+  const { threshold, coverage, accuracy } = rejection;
+  const at =
+    new Set([threshold].flat()).size === 1
+      ? `at ${formatPercent([threshold].flat()[0] as number)}`
+      : atThresholds(threshold);
+  return [
+    [`coverage ${at}`, formatPercent(coverage)],
+    [`accuracy ${at}`, percentOrNone(accuracy)],
+  ];
+}
+
+/** Temperature and threshold that were fitted, in words. */
+export interface ShownFit {
+  readonly temperature: number;
+  readonly threshold?: number;
+  readonly images: number;
+  readonly part: string;
+  readonly loss: { readonly before: number; readonly after: number };
+}
+
+/** `temperature 1.432 …`, for people. */
+export function formatFitted({ temperature, threshold, images, part, loss }: ShownFit): string {
+  const rejects = threshold === undefined ? "no threshold" : `threshold ${formatPercent(threshold)}`;
+  const losses = `loss ${formatLoss(loss.before)} at temperature 1, ${formatLoss(loss.after)} at this one`;
+  return `temperature ${temperature.toPrecision(4)}, ${rejects}; fitted on ${formatCount(images)} ${part} (${losses}), stored with the weights`;
 }
 
 /** Names and values of averages over the classes; none if they were not computed. */

@@ -3,7 +3,7 @@ import { joinedLabels, type LabelSet } from "../../dataset/labelSets.ts";
 import { ConfigError, NonFiniteError } from "../../errors.ts";
 import { type Calibration, countCalibration } from "./calibration.ts";
 import { type ClassHead, checkScores, type Judged, type Scores, softmaxHead } from "./classHead.ts";
-import { type ClassAverages, type ClassFigures, classAverages, countConfusion } from "./confusion.ts";
+import { type ClassAverages, type ClassFigures, classAverages, countConfusion, fraction } from "./confusion.ts";
 import { type Interval, wilsonInterval } from "./intervals.ts";
 import type { RankingFigures } from "./labelRanking.ts";
 import {
@@ -12,7 +12,9 @@ import {
   type MultiLabelFigures,
   presentClasses,
   type Thresholds,
+  thresholdOf,
 } from "./multiLabel.ts";
+import type { RejectionFigures } from "./rejection.ts";
 
 /** Results over a set of images. Accuracies are fractions. */
 export interface Figures {
@@ -35,6 +37,8 @@ export interface Figures {
   /** Images of each class (row) by the most probable class (column); empty with label sets. */
   readonly confusion: readonly (readonly number[])[];
   readonly calibration: Calibration;
+  /** Images at or above the threshold of a network with one class per image; absent without a threshold. */
+  readonly rejection?: RejectionFigures;
 }
 
 /** The prediction for one image. */
@@ -95,11 +99,11 @@ export interface EvaluationCounter {
   result(): Figures;
 }
 
-/** Interpretation of scores: their head, and the minimum probability of a class that is present, for a multi-label network. */
+/** Interpretation of scores: their head, and the minimum probability of a class. */
 export interface CountedHead {
   /** Default: softmax. */
   readonly head?: ClassHead | undefined;
-  /** Default 0.5. */
+  /** Minimum probability of a class. Default: 0.5 for a multi-label network; otherwise none, and no image is rejected. */
   readonly threshold?: Thresholds | undefined;
   /** Label sets, if labels are their indices; requires a multi-label head. */
   readonly labelSets?: readonly LabelSet[] | undefined;
@@ -107,7 +111,8 @@ export interface CountedHead {
 
 /** Starts counting; each row has one score per class name. */
 export function countEvaluation(classNames: readonly string[], reading: CountedHead = {}): EvaluationCounter {
-  const { head = softmaxHead, threshold = DEFAULT_THRESHOLD, labelSets } = reading;
+  const { head = softmaxHead, threshold: given, labelSets } = reading;
+  const threshold = given ?? DEFAULT_THRESHOLD;
   const classes = classNames.length;
   const labelCounter = head.isMultiLabel ? countLabels(classNames, threshold, head) : undefined;
   const judgeRow = labelSets ? setJudge(labelSets, head, threshold) : classJudge(head);
@@ -118,6 +123,7 @@ export function countEvaluation(classNames: readonly string[], reading: CountedH
   let lossSum = 0;
   let correct = 0;
   let inTopK = 0;
+  const rejection = given === undefined || head.isMultiLabel ? undefined : countRejection(given);
   return {
     add(scores, labels, count) {
       return Array.from({ length: count }, (_, row) => {
@@ -130,6 +136,7 @@ export function countEvaluation(classNames: readonly string[], reading: CountedH
         if (!labelSets) confusion.add(judgement.labels[0] as number, judgement.predicted[0] as number);
         labelCounter?.add(own, judgement.labels);
         calibration.add(best.probability, best.isCorrect);
+        rejection?.add(judgement);
         if (best.isCorrect) correct++;
         if (rank < k) inTopK++;
         return judgement;
@@ -146,11 +153,28 @@ export function countEvaluation(classNames: readonly string[], reading: CountedH
         ...counted,
         ...(ofLabels ?? { averages: classAverages(counted.perClass) }),
         calibration: calibration.result(),
+        ...(rejection && { rejection: rejection.result() }),
       };
       return {
         ...figures,
         accuracyInterval: wilsonInterval(Math.round(accuracyOf(figures) * images), images) ?? [0, 1],
       };
+    },
+  };
+}
+
+/** Starts counting the images whose predicted class is at its threshold or above. */
+function countRejection(threshold: Thresholds) {
+  let [images, accepted, correct] = [0, 0, 0];
+  return {
+    add({ probability, predicted, isCorrect }: Judgement) {
+      images++;
+      if (probability < thresholdOf(threshold, predicted[0] as number)) return;
+      accepted++;
+      if (isCorrect) correct++;
+    },
+    result: (): RejectionFigures => {
+      return { threshold, accepted, coverage: accepted / images, accuracy: fraction(correct, accepted) };
     },
   };
 }

@@ -12,16 +12,16 @@ export const DEFAULT_THRESHOLD = 0.5;
 /** Minimum probability of a class that is present: one for all classes, or one for each. */
 export type Thresholds = number | readonly number[];
 
-/** Minimum probability of a class that is present: the given one, or that of the model, or 0.5. */
+/** Minimum probability of a class: the given one, or that of the model; undefined for the default of the head. */
 export function thresholdsOf(
   model: { readonly thresholds?: readonly number[] | undefined },
   given?: number,
-): Thresholds {
-  return given ?? model.thresholds ?? DEFAULT_THRESHOLD;
+): Thresholds | undefined {
+  return given ?? model.thresholds;
 }
 
 /** The threshold of a class. */
-export function thresholdOf(thresholds: Thresholds, label: number): number {
+export function thresholdOf(thresholds: Thresholds = DEFAULT_THRESHOLD, label: number): number {
   return typeof thresholds === "number" ? thresholds : (thresholds[label] ?? DEFAULT_THRESHOLD);
 }
 
