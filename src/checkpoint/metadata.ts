@@ -74,7 +74,7 @@ export const jsonText = z.pipe(
   }),
 );
 
-/** How a model decides: temperature and thresholds, fitted on validation images. */
+/** Temperature and thresholds of a model, fitted on validation images. */
 export type Decision = Pick<Model, "temperature" | "thresholds">;
 
 /** Metadata entries of a decision. */

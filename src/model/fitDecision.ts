@@ -24,7 +24,7 @@ export interface FitDecisionOptions extends OpenOptions, EvaluationDataOptions, 
   readonly onProgress?: (images: number, of: number) => void;
 }
 
-/** What was fitted. */
+/** Result of fitting. */
 export interface FittedDecision {
   readonly temperature: number;
   /** Minimum probability of the predicted class; absent if there is none. */

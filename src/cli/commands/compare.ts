@@ -16,8 +16,8 @@ export const compare: CommandSpec = {
   ],
   notes: `
 Each run is named by a letter, in the order given. Each further run is tested
-against the first on the images of both (McNemar). Runs that differ in --seed only
-have mean ± deviation.`,
+against the first on the images of both (McNemar). Runs that differ only in
+--seed have mean ± deviation.`,
   run: comparePaths,
 };
 
