@@ -60,6 +60,28 @@ def slope(beta):
     return float(np.mean((shares * scores).sum(axis=1) - scores[np.arange(IMAGES), labels]))
 
 
+def confident_learning():
+    """Confident joint and suspects in the order of their margins, by the definitions of Northcutt et al. 2021, §3."""
+    thresholds = [probabilities[labels == c, c].mean() if (labels == c).any() else np.inf for c in range(CLASSES)]
+    joint = np.zeros((CLASSES, CLASSES), int)
+    suspects = []
+    for image, (own, label) in enumerate(zip(probabilities, labels)):
+        confident = np.where(own >= thresholds, own, -1)
+        if confident.max() < 0:
+            continue
+        joint[label, confident.argmax()] += 1
+        if confident.argmax() != label:
+            suspects.append((float(own[label] - np.delete(own, label).max()), image, int(confident.argmax())))
+    rows, counts = joint.sum(axis=1), np.bincount(labels, minlength=CLASSES)
+    scaled = np.where(rows[:, None] > 0, joint / np.maximum(rows, 1)[:, None], np.eye(CLASSES)) * counts[:, None]
+    return {
+        "thresholds": [float(t) if np.isfinite(t) else None for t in thresholds],
+        "confidentJoint": joint.tolist(),
+        "estimatedErrors": float(1 - np.trace(scaled) / scaled.sum()),
+        "suspects": [[image, suggested, margin] for margin, image, suggested in sorted(suspects)],
+    }
+
+
 average = per_class(lambda own, c: metrics.average_precision_score(own, probabilities[:, c]))
 auc = per_class(lambda own, c: metrics.roc_auc_score(own, probabilities[:, c]))
 confusion = metrics.confusion_matrix(labels, predicted, labels=range(CLASSES))
@@ -105,6 +127,7 @@ golden = {
     "wilson": [[part, whole, *wilson(part, whole)] for part, whole in [(0, 1), (1, 1), (0, 7), (3, 7), (7, 7), (9000, 10000)]],
     "temperature": 1 / fit,
     "temperatureLoss": nll(fit),
+    "labelErrors": confident_learning(),
     "mcnemar": [
         [b, c, float(stats.binomtest(b, b + c, 0.5).pvalue)]
         for b, c in [(0, 1), (1, 0), (0, 6), (5, 5), (3, 12), (40, 61), (500, 600), (30000, 30700)]

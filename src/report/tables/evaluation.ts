@@ -4,10 +4,10 @@ import { printable } from "../../escape.ts";
 import { type ClassAverages, frequentConfusions } from "../../training/evaluation/confusion.ts";
 import type { Interval } from "../../training/evaluation/intervals.ts";
 import type { RankingFigures } from "../../training/evaluation/labelRanking.ts";
-import { accuracyOf, type Evaluation, labelSetFigures } from "../../training/evaluation/metrics.ts";
+import { accuracyOf, type Evaluation, type LabelErrors, labelSetFigures } from "../../training/evaluation/metrics.ts";
 import { DEFAULT_THRESHOLD, type MultiLabelFigures, thresholdOf } from "../../training/evaluation/multiLabel.ts";
 import { atThresholds } from "../accuracyName.ts";
-import { formatCount, formatLoss, formatPercent } from "../numbers.ts";
+import { formatCount, formatLoss, formatPercent, formatPoints } from "../numbers.ts";
 import { truncateStart } from "../text.ts";
 import { type Column, formatTable } from "./terminal.ts";
 
@@ -58,7 +58,13 @@ const LISTED = 10;
 
 /** Formats the figures of an evaluation, one line per class, and the worst confusions. */
 export function formatEvaluation(report: Evaluation): string {
-  const parts = [formatFigures(report), formatClasses(report), formatConfusions(report), formatMistakes(report)];
+  const parts = [
+    formatFigures(report),
+    formatClasses(report),
+    formatConfusions(report),
+    formatMistakes(report),
+    formatSuspects(report),
+  ];
   return parts.filter((part) => part !== "").join("\n\n");
 }
 
@@ -141,6 +147,33 @@ function formatMistakes({ worstMistakes }: Evaluation): string {
     formatLoss(loss),
   ]);
   return `Worst mistakes\n\n${formatTable(columns, rows)}`;
+}
+
+function formatSuspects({ labelErrors, images }: Evaluation): string {
+  if (!labelErrors || labelErrors.count === 0) return "";
+  const { count, suspects, estimatedErrors } = labelErrors;
+  const columns: readonly Column[] = [
+    { heading: "Image", align: "left" },
+    { heading: "Label", align: "left", shrinks: true },
+    { heading: "Suggested", align: "left", shrinks: true },
+    { heading: "with", align: "right" },
+    { heading: "Margin", align: "right" },
+  ];
+  const rows = suspects
+    .slice(0, LISTED)
+    .map(({ index, file, className, suggested, probability, margin }) => [
+      truncateStart(printable(file ?? String(index)), fileWidth),
+      ...[className, suggested, formatPercent(probability), formatPoints(margin)],
+    ]);
+  return `${describeSuspects({ count, estimatedErrors }, images)}\n\n${formatTable(columns, rows)}`;
+}
+
+/** `Suspected label errors: 12 of 500 images; estimated fraction of wrong labels 3.1 %`. */
+export function describeSuspects(
+  { count, estimatedErrors }: Pick<LabelErrors, "count" | "estimatedErrors">,
+  images: number,
+): string {
+  return `Suspected label errors: ${formatCount(count)} of ${formatCount(images)} images; estimated fraction of wrong labels ${formatPercent(estimatedErrors)}`;
 }
 
 /** Top-1 accuracy of each run of an ensemble, and of the ensemble; with label sets, exact match. */

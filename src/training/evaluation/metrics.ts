@@ -5,6 +5,7 @@ import { type Calibration, countCalibration } from "./calibration.ts";
 import { type ClassHead, checkScores, type Judged, type Scores, softmaxHead } from "./classHead.ts";
 import { type ClassAverages, type ClassFigures, classAverages, countConfusion, fraction } from "./confusion.ts";
 import { type Interval, wilsonInterval } from "./intervals.ts";
+import type { ConfidentJoint } from "./labelErrors.ts";
 import type { RankingFigures } from "./labelRanking.ts";
 import {
   countLabels,
@@ -67,6 +68,25 @@ export interface Evaluation extends Figures {
   readonly bestPredictions: readonly Prediction[];
   /** Each class against all others over all thresholds; absent for a multi-label network, whose figures are in `multiLabel`, and in training. */
   readonly ranking?: RankingFigures;
+  /** Suspected label errors by confident learning; absent where `ranking` is, and if fewer than two classes have images. */
+  readonly labelErrors?: LabelErrors;
+}
+
+/** Suspected label errors of images with one class each. */
+export interface LabelErrors extends ConfidentJoint {
+  /** Number of suspected images. */
+  readonly count: number;
+  /** The first 100 of them, the lowest margin first. */
+  readonly suspects: readonly Suspect[];
+}
+
+/** An image whose label is suspected to be wrong. */
+export interface Suspect extends Pick<Prediction, "index" | "file" | "className" | "classProbability"> {
+  /** The class that the probabilities suggest, and its probability. */
+  readonly suggested: string;
+  readonly probability: number;
+  /** Probability of the image's own class minus the highest of the other classes. */
+  readonly margin: number;
 }
 
 /** Figures of images with label sets; undefined if each image has one class. */
