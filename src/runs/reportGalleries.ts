@@ -4,11 +4,16 @@ import { type Dataset, validationSplit } from "../dataset/dataset.ts";
 import { batches } from "../dataset/prepare/batches.ts";
 import { createPreparation } from "../dataset/prepare/preparation.ts";
 import type { Program } from "../engine/engine.ts";
+import type { GradCamExplainer } from "../explain/gradCam.ts";
+import { overlay } from "../explain/gradCamFigure.ts";
+import { createInputImage } from "../explain/inputImage.ts";
 import { encodePng } from "../image/files/decode.ts";
+import { createPredictionInput } from "../model/predictionInput.ts";
 import { classesOf } from "../network/network.ts";
 import { describeCorrect, type ReportGallery, type ReportPrediction } from "../report/pages/gallery.ts";
 import { describeSuspects, noLabel } from "../report/tables/evaluation.ts";
 import type { RunConfig } from "../settings/runConfig.ts";
+import { sizeOf } from "../shape.ts";
 import { headOfModel } from "../training/evaluation/classHead.ts";
 import {
   countEvaluation,
@@ -28,6 +33,8 @@ export interface GallerySource {
   readonly dataset: Dataset;
   readonly program: Program;
   readonly model: Model;
+  /** Computes Grad-CAM of test images; undefined if the network has no feature maps, or images have several labels. */
+  readonly explainer: GradCamExplainer | undefined;
 }
 
 /** Non-empty galleries of a report, with heading and description. */
@@ -40,8 +47,8 @@ export async function galleriesOf(source: GallerySource, evaluation: Evaluation)
       heading: "Worst mistakes",
       description: isSets
         ? "Images whose labels have the lowest probability together, of those with a wrong label."
-        : "Images whose true class has the lowest probability.",
-      predictions: await shownImages(source, evaluation.worstMistakes),
+        : `Images whose true class has the lowest probability.${source.explainer ? ` Below each: the places that raise the score of the predicted class (Grad-CAM at ${source.explainer.layer}).` : ""}`,
+      predictions: await explained(source, evaluation.worstMistakes),
     },
     {
       name: "best",
@@ -53,6 +60,30 @@ export async function galleriesOf(source: GallerySource, evaluation: Evaluation)
     { name: "images", heading: "Sample of test images", description: describeCorrect(some), predictions: some },
   ];
   return galleries.filter(({ predictions }) => predictions.length > 0);
+}
+
+/** Test images of mistakes, with Grad-CAM for the predicted class if there is an explainer. */
+async function explained(source: GallerySource, mistakes: readonly Prediction[]): Promise<readonly ReportPrediction[]> {
+  const shown = await shownImages(source, mistakes);
+  const { explainer, dataset, config, model } = source;
+  if (!explainer) return shown;
+  const split = validationSplit(dataset);
+  const { preprocessing, network } = model;
+  const [prepare, fit] = [createPredictionInput(preprocessing, undefined), createInputImage(preprocessing)];
+  const input = new Float32Array(sizeOf(network.input));
+  const explained: ReportPrediction[] = [];
+  for (const [i, prediction] of shown.entries()) {
+    const { index, predicted } = mistakes[i] as Prediction;
+    const image = split.image(index);
+    prepare(image, input, 0);
+    const { places } = await explainer.explain(
+      input,
+      () => config.dataset.classNames.indexOf(predicted),
+      `image ${index}`,
+    );
+    explained.push({ ...prediction, map: await encodePng(overlay(fit(image), places)) });
+  }
+  return explained;
 }
 
 /** Number of suspected label errors in the report. */

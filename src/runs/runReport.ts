@@ -5,10 +5,13 @@ import { writeFileDurably } from "../checkpoint/durable.ts";
 import type { Model } from "../checkpoint/metadata.ts";
 import { evaluationsOf, type LogEntry } from "../checkpoint/runLog.ts";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
-import type { Dataset } from "../dataset/dataset.ts";
-import type { Program } from "../engine/engine.ts";
+import { type Dataset, validationSplit } from "../dataset/dataset.ts";
+import type { Engine, Program } from "../engine/engine.ts";
+import { featureMapLayer } from "../explain/classActivation.ts";
 import { drawKernels } from "../explain/filterFigure.ts";
 import { describeKernels, findFirstKernels, kernelImages } from "../explain/firstKernels.ts";
+import { createGradCam, type GradCamExplainer } from "../explain/gradCam.ts";
+import { readModel } from "../model/modelFile.ts";
 import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
 import { accuracyNameOf } from "../report/accuracyName.ts";
@@ -62,6 +65,8 @@ export interface RunReport {
   readonly config: RunConfig;
   readonly dataset: Dataset;
   readonly program: Program;
+  /** Engine of the program. */
+  readonly engine: Engine;
   /** Weights of the whole network, equal to those in the program. */
   readonly weights: TensorSource;
   readonly log: readonly LogEntry[];
@@ -91,7 +96,8 @@ export async function writeReport(run: RunReport): Promise<void> {
   if (filters) await writeFileDurably(join(directory, "filters.png"), toPng(filters.svg));
   const drawing = networkDrawing(network);
   await writeFileDurably(join(directory, "network.svg"), drawNetwork(network, "light"));
-  const galleries = await galleriesOf(run, evaluation);
+  const explainer = await gradCamOf(run);
+  const galleries = await galleriesOf({ ...run, explainer }, evaluation).finally(() => explainer?.close());
   for (const gallery of galleries) {
     await writeFileDurably(join(directory, `${gallery.name}.png`), toPng(drawGallery(title, gallery)));
   }
@@ -120,6 +126,18 @@ export async function writeReport(run: RunReport): Promise<void> {
     network: { name, source, deviations, drawing, layers: layerOverview(summarize(network)) },
   });
   await writeFileDurably(reportFile(directory), page);
+}
+
+/** Grad-CAM of the reported weights; undefined if the network has no feature maps, or images have several labels. */
+async function gradCamOf({
+  directory,
+  file,
+  config,
+  dataset,
+  engine,
+}: RunReport): Promise<GradCamExplainer | undefined> {
+  if (featureMapLayer(config.network) === undefined || validationSplit(dataset).labelSets) return undefined;
+  return createGradCam(await readModel(join(directory, file)), engine);
 }
 
 /** Figure of the first layer's kernels; undefined if they cannot be drawn. */

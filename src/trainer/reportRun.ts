@@ -4,7 +4,7 @@ import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
 import { writeFileDurably } from "../checkpoint/durable.ts";
 import { loadModel, readWeights } from "../checkpoint/model.ts";
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
-import type { Program } from "../engine/engine.ts";
+import type { Engine, Program } from "../engine/engine.ts";
 import { CheckpointError } from "../errors.ts";
 import { classesOf } from "../network/network.ts";
 import { csvLine, predictionHeadings, predictionRow } from "../report/csv.ts";
@@ -21,6 +21,8 @@ import type { TrainObserver } from "./trainObserver.ts";
 export interface ReportedRun
   extends Pick<LoadedRun, "directory" | "config" | "log" | "training" | "dataset" | "device"> {
   readonly program: Program;
+  /** Engine of the program. */
+  readonly engine: Engine;
   /** The program's weights. */
   readonly weights: TensorStore;
 }

@@ -118,7 +118,7 @@ async function trainPrepared(
   try {
     await together(communicator, () => requireSameRun(communicator, prepared, model.program.memory.gradients));
     const loaded = await loadRun(run, prepared, model, preparation, { ...call, communicator });
-    const trained = { ...loaded, program: model.program };
+    const trained = { ...loaded, program: model.program, engine: prepared.engine };
     if (run.isFinished) return await reportAgain(trained, call);
     return await trainAndReport(trained, prepared, divergence, call);
   } finally {

@@ -11,6 +11,8 @@ export interface ReportPrediction {
   readonly trueClass: string;
   readonly predictedClass: string;
   readonly probability: number;
+  /** The important places over the network's input, as PNG. */
+  readonly map?: Uint8Array;
 }
 
 /** Texts of an image with a prediction: its verdict, and the names of the two classes. */
@@ -53,15 +55,22 @@ function textsOf({ trueClass, predictedClass }: ReportPrediction): GalleryTexts 
   return { verdict: trueClass === predictedClass ? "✓ right" : "✗ wrong", predicted: "predicted", trueClass: "true" };
 }
 
-function galleryItem({ png, trueClass, predictedClass, probability }: ReportPrediction, texts: GalleryTexts): Markup {
+function galleryItem(
+  { png, map, trueClass, predictedClass, probability }: ReportPrediction,
+  texts: GalleryTexts,
+): Markup {
   const isRight = trueClass === predictedClass;
-  const source = `data:image/png;base64,${Buffer.from(png).toString("base64")}`;
   return html`<li class="${isRight ? "right" : "wrong"}">
-<img src="${source}" alt="A test image of class ${trueClass}"${widthOf(png) < smallImage ? trusted(' class="pixels"') : []}>
-<p class="verdict">${texts.verdict}</p>
+${imageOf(png, `A test image of class ${trueClass}`)}
+${map ? imageOf(map, `Places that raise the score of ${predictedClass}`) : []}<p class="verdict">${texts.verdict}</p>
 <dl><dt>${texts.predicted}</dt><dd>${predictedClass}, ${percent(probability)}</dd><dt>${texts.trueClass}</dt><dd>${trueClass}</dd></dl>
 </li>
 `;
+}
+
+function imageOf(png: Uint8Array, description: string): Markup {
+  const source = `data:image/png;base64,${Buffer.from(png).toString("base64")}`;
+  return html`<img src="${source}" alt="${description}"${widthOf(png) < smallImage ? trusted(' class="pixels"') : []}>`;
 }
 
 /** Width in pixels, read from the PNG header chunk at byte 16. */
