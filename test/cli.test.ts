@@ -336,9 +336,13 @@ test("evaluate: accuracies, loss and every class, for people and as JSON", async
     "topK",
     "perClass",
     "confusion",
+    "averages",
     "calibration",
+    "accuracyInterval",
     "worstMistakes",
     "bestPredictions",
+    "ranking",
+    "labelErrors",
   ]);
   assert.deepEqual([report.images, report.topK.k, report.perClass.length], [30, 5, 10]);
   const correct = report.perClass.reduce((sum: number, entry: { correct: number }) => sum + entry.correct, 0);

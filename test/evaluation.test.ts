@@ -102,12 +102,15 @@ test("--csv: every prediction with its file; the figures and the worst mistakes 
   assert.match(refused.stdout, /top-1 accuracy/);
 });
 
-test("--plots: the three charts as SVG and PNG", async () => {
+test("--plots: the charts as SVG and PNG", async () => {
   await evaluation("crop --plots new/plots");
   const files = (await readdir(join(folder, "new", "plots"))).sort();
   assert.deepEqual(
     files,
-    ["calibration", "classes", "confusion"].flatMap((name) => [`${name}.png`, `${name}.svg`]),
+    ["calibration", "classes", "confusion", "precision-recall", "roc"].flatMap((name) => [
+      `${name}.png`,
+      `${name}.svg`,
+    ]),
   );
   const svg = await readFile(join(folder, "new", "plots", "confusion.svg"), "utf8");
   for (const name of classNames) assert.ok(svg.includes(`>${name}<`), name);

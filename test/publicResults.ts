@@ -105,6 +105,8 @@ interface Accuracy {
   topK: TopK;
 }
 
+type Interval = readonly [low: number, high: number];
+
 interface Figures extends Accuracy {
   loss: number;
   images: number;
@@ -114,7 +116,20 @@ interface Figures extends Accuracy {
     correct: number;
     precision: number | null;
     recall: number | null;
+    precisionInterval: Interval | null;
+    recallInterval: Interval | null;
+    f1: number | null;
+    averagePrecision?: number | null;
+    rocAuc?: number | null;
   }[];
+  accuracyInterval: Interval;
+  averages?: { balancedAccuracy: number | null; macroF1: number; microF1: number; weightedF1: number };
+  ranking?: {
+    meanAveragePrecision: number | null;
+    meanRocAuc: number | null;
+    curves: readonly (readonly (readonly [number, number])[])[];
+    rocCurves: readonly (readonly (readonly [number, number])[])[];
+  };
   confusion: readonly (readonly number[])[];
   calibration: {
     error: number;

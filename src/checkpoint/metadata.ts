@@ -17,8 +17,13 @@ export interface Model {
   readonly head?: HeadName | undefined;
   /** In the order of the network's outputs. */
   readonly classNames: readonly string[];
-  /** Minimum probability of each class that is present, fitted on validation images, for a multi-label network. Default: 0.5. */
+  /**
+   * Minimum probability of each class, fitted on validation images. A multi-label network: of a class that is present; default 0.5. Otherwise: of the
+   * predicted class, below which an image shows none of the classes; default: none.
+   */
   readonly thresholds?: readonly number[] | undefined;
+  /** Divisor of the outputs before the head, fitted on validation images. Default: 1. */
+  readonly temperature?: number | undefined;
   /** From an image to the network's input. */
   readonly preprocessing: Preprocessing;
   /** Metrics when the weights were saved, such as `testAccuracy`; only finite numbers are stored. */
@@ -46,7 +51,7 @@ export function encodeModel(model: Model, iteration: number): Readonly<Record<st
     iteration: String(iteration),
     network: JSON.stringify(model.network),
     classNames: JSON.stringify(model.classNames),
-    ...(model.thresholds ? { thresholds: JSON.stringify(model.thresholds) } : {}),
+    ...encodeDecision(model),
     preprocessing: JSON.stringify(model.preprocessing),
     metrics: JSON.stringify(
       Object.fromEntries(Object.entries(model.metrics).filter(([, value]) => Number.isFinite(value))),
@@ -54,12 +59,6 @@ export function encodeModel(model: Model, iteration: number): Readonly<Record<st
     precision: model.precision,
     exact: String(model.exact),
   };
-}
-
-/** Description of a model's head. */
-export function describeHead({ head = "softmax", network }: Pick<Model, "head" | "network">): string {
-  if (head !== "sigmoid") return head;
-  return isMultiLabel(head, classesOf(network)) ? "sigmoid (multi-label)" : "sigmoid (binary)";
 }
 
 /** Parses text as JSON. */
@@ -75,6 +74,29 @@ export const jsonText = z.pipe(
   }),
 );
 
+/** Temperature and thresholds of a model, fitted on validation images. */
+export type Decision = Pick<Model, "temperature" | "thresholds">;
+
+/** Metadata entries of a decision. */
+export function encodeDecision({ temperature, thresholds }: Decision): Readonly<Record<string, string>> {
+  return {
+    ...(temperature === undefined ? {} : { temperature: JSON.stringify(temperature) }),
+    ...(thresholds ? { thresholds: JSON.stringify(thresholds) } : {}),
+  };
+}
+
+/** Schema of metadata entries of a decision. */
+export const decisionEntries = {
+  temperature: z.optional(z.pipe(jsonText, z.number().check(z.gt(0), z.lt(Infinity)))),
+  thresholds: z.optional(z.pipe(jsonText, z.array(z.number().check(z.gt(0), z.lt(1))))),
+};
+
+/** Description of a model's head. */
+export function describeHead({ head = "softmax", network }: Pick<Model, "head" | "network">): string {
+  if (head !== "sigmoid") return head;
+  return isMultiLabel(head, classesOf(network)) ? "sigmoid (multi-label)" : "sigmoid (binary)";
+}
+
 /** All precisions; an omission does not compile. */
 const precisions = { f32: "f32", bf16: "bf16" } as const satisfies { readonly [P in Precision]: P };
 
@@ -82,7 +104,7 @@ const modelSchema = z.object({
   network: jsonText,
   head: z.optional(z.enum(headNames)),
   classNames: z.pipe(jsonText, z.array(z.string())),
-  thresholds: z.optional(z.pipe(jsonText, z.array(z.number().check(z.gt(0), z.lt(1))))),
+  ...decisionEntries,
   preprocessing: z.pipe(jsonText, preprocessingSchema),
   metrics: z.pipe(jsonText, z.record(z.string(), z.number())),
   precision: z.enum(precisions),

@@ -23,7 +23,7 @@ export const positiveInteger = number(
 export const positiveNumber = number("a number above 0", (value) => value > 0);
 export const nonNegative = number("a number of 0 or more", (value) => value >= 0);
 export const numberAboveOne = number("a number above 1", (value) => value > 1);
-const properFraction = number("a number above 0 and below 1", (value) => value > 0 && value < 1);
+export const properFraction = number("a number above 0 and below 1", (value) => value > 0 && value < 1);
 export const portNumber = number(
   "a port from 0 to 65535",
   (value) => Number.isInteger(value) && value >= 0 && value <= 65535,
@@ -50,7 +50,7 @@ export const jsonOption: OptionSpec = { flags: "--json", help: "print the result
 
 export const thresholdOption: OptionSpec = {
   flags: "--threshold <p>",
-  help: "minimum probability for a class to be present, from 0 to 1 (multi-label networks; default: 0.5)",
+  help: "minimum probability for a class to be present, from 0 to 1; below it, an image shows none (default: the weights' own; 0.5 in multi-label networks)",
   parse: properFraction,
 };
 

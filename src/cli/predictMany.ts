@@ -87,7 +87,7 @@ async function classify(
       for (const prediction of predictions) if ("error" in prediction) onBad(prediction.file, prediction.error);
       if (table && columns === 0 && good[0]) {
         columns = Math.min(top, good[0].classes.length);
-        await table.append(csvLine([...headings(columns), ...(isMultiLabel(good[0]) ? ["present"] : [])]));
+        await table.append(csvLine([...headings(columns), ...(decides(good[0]) ? ["present"] : [])]));
       }
       if (good.length > 0) {
         clear();
@@ -116,7 +116,8 @@ async function openTable(csv: string): Promise<Pick<DurableOutput, "append" | "c
 
 type Classified = Extract<FilePrediction, { readonly classes: unknown }>;
 
-function isMultiLabel({ classes }: Classified): boolean {
+/** True if thresholds decide which classes are present. */
+function decides({ classes }: Classified): boolean {
   return classes.some(({ isPresent }) => isPresent !== undefined);
 }
 
@@ -129,7 +130,7 @@ function rowOf(prediction: Classified, top: number): string {
   const { file, classes } = prediction;
   const first = classes.slice(0, top).flatMap(({ className, probability }) => [className, String(probability)]);
   const present = classes.flatMap(({ className, isPresent }) => (isPresent ? [className] : []));
-  return csvLine([file, ...first, ...(isMultiLabel(prediction) ? [present.sort().join("; ")] : [])]);
+  return csvLine([file, ...first, ...(decides(prediction) ? [present.sort().join("; ")] : [])]);
 }
 
 function shown({ file, classes }: Classified): string {

@@ -91,8 +91,14 @@ export async function describeImport(file: ModelFile, options: DescribeOptions):
   const described = { network, classNames, preprocessing, metrics: {}, precision: "f32", exact: true } as const;
   // Those of the file belong to its own classes.
   const thresholds = file.thresholds?.length === count && listed === undefined && !like ? file.thresholds : undefined;
+  const { temperature } = file;
   return {
-    model: { ...described, ...(head === "softmax" ? {} : { head }), ...(thresholds ? { thresholds } : {}) },
+    model: {
+      ...described,
+      ...(head === "softmax" ? {} : { head }),
+      ...(temperature === undefined ? {} : { temperature }),
+      ...(thresholds ? { thresholds } : {}),
+    },
     assumptions,
     isHeadAssumed: isAssumed,
     notes: [...(file.notes ?? []), ...(listed?.notes ?? []), ...repeats, ...notes],

@@ -14,7 +14,7 @@ import { type EvaluationData, type EvaluationDataOptions, loadEvaluationData } f
 import { type Int8Network, openInt8Network } from "../model/int8Network.ts";
 import type { OpenOptions } from "../model/openModel.ts";
 import { classesOf } from "../network/network.ts";
-import { type ClassHead, classHeadOf } from "../training/evaluation/classHead.ts";
+import { type ClassHead, headOfModel } from "../training/evaluation/classHead.ts";
 import { countEvaluation, type Figures } from "../training/evaluation/metrics.ts";
 import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
 import { scoreSplit } from "../training/evaluation/scores.ts";
@@ -70,7 +70,7 @@ export async function quantizeModel(
   const scope: { close(): void }[] = [engine];
   try {
     const { preprocessing } = model;
-    const head = classHeadOf(model.head, classesOf(model.network), file);
+    const head = headOfModel(model, classesOf(model.network), file);
     const network = closing(scope, await openInt8Network(model.network, weights, engine, CALIBRATION_BATCH));
     const { onProgress, ...given } = options;
     const quantization = await calibrateNetwork({ path, file, model, weights }, network, engine.threads, {

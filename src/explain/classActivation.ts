@@ -18,6 +18,8 @@ export interface ClassActivation {
 /** Computes class activations of one network. */
 export interface ClassActivator {
   readonly layer: string;
+  /** The network's outputs, from those of `layer` for one image. */
+  outputs(maps: Float32Array): Promise<Float32Array>;
   /** Class activation for the outputs of `layer` for one image, and the index of a class. */
   compute(maps: Float32Array, index: number): Promise<ClassActivation>;
   /** Frees the memory of its program. */
@@ -52,9 +54,10 @@ export async function createClassActivator(
   const outputs = sizeOf(program.outputShape);
   return {
     layer,
+    outputs: (maps) => program.forward(maps, 1, { seed: 0, first: 0 }),
     async compute(maps, index) {
       await program.forwardTraining(maps, 1, { seed: 0, first: 0 });
-      await program.backward(Float32Array.from({ length: outputs }, (_, c) => Number(c === index)));
+      await program.backward(scoreGradient(outputs, index));
       const { inputGradient } = program;
       if (!inputGradient) throw new Error("class activation: no input gradient");
       return { layer, ...weighted(maps, await program.read(inputGradient), shape) };
@@ -63,11 +66,35 @@ export async function createClassActivator(
   };
 }
 
+/** Gradient of a class's score by the outputs. A single output is the logit of the second of two classes, and its negative that of the first. */
+function scoreGradient(outputs: number, index: number): Float32Array {
+  if (outputs === 1) return Float32Array.of(index === 1 ? 1 : -1);
+  return Float32Array.from({ length: outputs }, (_, c) => Number(c === index));
+}
+
+/** Name of the layer whose feature maps class activation weights; undefined for a network without one. */
+export function featureMapLayer(network: Network): string | undefined {
+  return mapsOf(network)?.layer;
+}
+
 /**
  * The last layer with weights that outputs feature maps, with the layers of the same shape after it, such as ReLU; and the network after these,
  * without layers that are random.
  */
-function splitAtMaps(network: Network): { readonly layer: string; readonly shape: Shape; readonly tail: Network } {
+function splitAtMaps(network: Network): SplitNetwork {
+  const found = mapsOf(network);
+  if (found) return found;
+  throw new ConfigError(`${network.name}: class activation: expected feature maps before its outputs`);
+}
+
+/** A network at its last feature maps. */
+interface SplitNetwork {
+  readonly layer: string;
+  readonly shape: Shape;
+  readonly tail: Network;
+}
+
+function mapsOf(network: Network): SplitNetwork | undefined {
   const placed = place(network);
   const learned = placed.findLastIndex(
     ({ outputShape, parameters }) => outputShape.length === 3 && parameters.length > 0,
@@ -76,9 +103,7 @@ function splitAtMaps(network: Network): { readonly layer: string; readonly shape
   let last = learned;
   while (equalShapes(shapeOf(last + 1), shapeOf(learned))) last++;
   const found = placed[last];
-  if (!found || last === placed.length - 1) {
-    throw new ConfigError(`${network.name}: class activation: expected feature maps before its outputs`);
-  }
+  if (!found || last === placed.length - 1) return undefined;
   const layers = placed
     .slice(last + 1)
     .filter(({ randomness }) => randomness === "never")

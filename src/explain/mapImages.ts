@@ -14,7 +14,7 @@ import type { LayerOutputs } from "../model/layerOutputs.ts";
 import { findPictures, preparedBatches } from "../model/predictFiles.ts";
 import { classesOf, type PlacedLayer } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
-import { classHeadOf } from "../training/evaluation/classHead.ts";
+import { headOfModel } from "../training/evaluation/classHead.ts";
 import { bestOf } from "../training/evaluation/metrics.ts";
 
 /** Source and number of the images. */
@@ -161,7 +161,7 @@ export async function computeFeatures(
   const [{ layer, outputShape }] = opened.layers as readonly [PlacedLayer];
   const length = sizeOf(outputShape);
   const { model, file } = opened;
-  const head = classHeadOf(model.head, classesOf(model.network), file);
+  const head = headOfModel(model, classesOf(model.network), file);
   if (source.length * length > MOST_NUMBERS) {
     throw new ConfigError(
       `layer "${layer.name}": expected at most ${MOST_NUMBERS} features together, got ${source.length} images with ${length} each; ` +

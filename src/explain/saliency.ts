@@ -51,7 +51,8 @@ export async function measureSaliency(
   }
 }
 
-function classIndex(name: string, classNames: readonly string[]): number {
+/** Index of a class by its name. Throws ConfigError for an unknown one. */
+export function classIndex(name: string, classNames: readonly string[]): number {
   const index = classNames.indexOf(name);
   if (index >= 0) return index;
   const some = classNames.slice(0, 20).join(", ");

@@ -14,7 +14,9 @@ export interface ModelFile {
   readonly network?: Network | undefined;
   readonly head?: HeadName | undefined;
   readonly classNames?: readonly string[] | undefined;
-  /** Minimum probability of each class that is present, of a multi-label network. */
+  /** Divisor of the outputs before the head. */
+  readonly temperature?: number | undefined;
+  /** Minimum probability of each class, see `Model`. */
   readonly thresholds?: readonly number[] | undefined;
   readonly preprocessing?: Preprocessing | undefined;
   readonly assumptions?: Assumptions | undefined;

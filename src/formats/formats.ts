@@ -92,10 +92,14 @@ const onnxFormat: ModelFormat = {
   },
 };
 
-function optionsFor({ classNames, thresholds, preprocessing, head }: Model, flags: ReadonlySet<string>): OnnxOptions {
+function optionsFor(
+  { classNames, temperature, thresholds, preprocessing, head }: Model,
+  flags: ReadonlySet<string>,
+): OnnxOptions {
   return {
     head,
     classNames,
+    temperature,
     thresholds,
     preprocessing,
     lrn: flags.has("decompose-lrn") ? "decomposed" : "native",

@@ -33,7 +33,7 @@ export async function writeHuggingFace(
   weights: TensorSource,
   training: CardRows | undefined,
 ): Promise<void> {
-  const { network, classNames, thresholds, preprocessing, head = "softmax" } = model;
+  const { network, classNames, temperature, thresholds, preprocessing, head = "softmax" } = model;
   const isSets = isMultiLabel(head, classesOf(network));
   if (head !== "softmax" && !isSets) {
     throw new ConfigError(
@@ -42,7 +42,7 @@ export async function writeHuggingFace(
   }
   const processor = processorOf(preprocessing);
   await mkdir(join(folder, "onnx"));
-  const options = { head, classNames, thresholds, preprocessing, inputName: "pixel_values" };
+  const options = { head, classNames, temperature, thresholds, preprocessing, inputName: "pixel_values" };
   await writeOnnxFile(join(folder, "onnx/model.onnx"), network, readingInto(weights), options);
   await writeJson(join(folder, "config.json"), configOf(classNames, preprocessing, isSets));
   await writeJson(join(folder, "preprocessor_config.json"), processor);
@@ -113,7 +113,7 @@ const probabilities = logits.sigmoid().tolist()[0];
 console.log(probabilities.map((p, c) => [model.config.id2label[c], p]));`;
 
 function cardOf(model: Model, training: CardRows | undefined): string {
-  const { network, classNames, thresholds, preprocessing, metrics } = model;
+  const { network, classNames, temperature, thresholds, preprocessing, metrics } = model;
   const isSets = isMultiLabel(model.head ?? "softmax", classesOf(network));
   const [channels, height, width] = network.input;
   const colours = channels === 1 ? "grey" : "colour";
@@ -122,6 +122,9 @@ function cardOf(model: Model, training: CardRows | undefined): string {
   const notes = [
     ...(isStochastic(network) ? ["Dropout, active at evaluation in this network, is off in this file."] : []),
     ...(isSets ? [labelNote(thresholds)] : []),
+    ...(temperature === undefined
+      ? []
+      : [`Divide the logits by ${temperature.toPrecision(6)} for calibrated probabilities.`]),
     ...(network.source === "" ? [] : [`Network: ${markdownText(network.source)}.`]),
   ];
   return `---

@@ -21,7 +21,9 @@ export interface ImportedMetadata {
   /** The softmax or sigmoid at the file's end, which is not a layer. Undefined if the file ends in a layer. */
   readonly head?: HeadName;
   readonly classNames?: readonly string[];
-  /** Minimum probability of each class that is present, of a multi-label network. */
+  /** Divisor of the outputs before the head. */
+  readonly temperature?: number;
+  /** Minimum probability of each class, see `Model`. */
   readonly thresholds?: readonly number[];
   readonly preprocessing?: Preprocessing;
   /** Assumptions in place of facts that the file does not state, by the option of an import that states the fact. */
@@ -44,13 +46,14 @@ export function importedFile(path: string, { network, tensors, metadata }: Impor
   const shapes = place(network).flatMap(({ layer, parameters }) =>
     parameters.map(({ name, shape }) => ({ name: `${layer.name}.${name}`, shape })),
   );
-  const { classNames, thresholds, preprocessing, head, assumptions } = metadata;
+  const { classNames, temperature, thresholds, preprocessing, head, assumptions } = metadata;
   return {
     path,
     network,
     head,
     assumptions,
     classNames,
+    temperature,
     thresholds,
     preprocessing,
     weights: {

@@ -82,7 +82,7 @@ async function evaluateModel(
   options: EvaluateRunOptions,
 ): Promise<Evaluation | undefined> {
   const { path, file, model, isForeign, head, threads, program } = opened;
-  requireThreshold(opened, options.threshold);
+  requireThreshold(options.threshold);
   const { preprocessing } = model;
   // Refuses unsuitable views before the data set is loaded.
   if (options.tenCrop) tenCropViews(preprocessing);

@@ -2,24 +2,28 @@
 import { describeHead } from "../checkpoint/metadata.ts";
 import { ConfigError } from "../errors.ts";
 import { columnsOf } from "../training/evaluation/ensemble.ts";
-import { DEFAULT_THRESHOLD, type Thresholds, thresholdOf, thresholdsOf } from "../training/evaluation/multiLabel.ts";
+import { type Thresholds, thresholdOf, thresholdsOf } from "../training/evaluation/multiLabel.ts";
 import type { ClassModel } from "./openModel.ts";
 import { requireThreshold } from "./predictRows.ts";
 
 /** Throws ConfigError if the heads of the networks differ, or for a threshold that does not apply to them. */
 export function checkSameHeads([first, ...others]: readonly ClassModel[], threshold: number | undefined): void {
   if (!first) return;
-  const other = others.find(({ head }) => head !== first.head);
+  const other = others.find(({ model }) => describeHead(model) !== describeHead(first.model));
   if (other) {
     const [expected, got] = [first, other].map(({ model }) => describeHead(model));
     throw new ConfigError(`${other.file}: expected the head of the first run, ${expected}, got ${got}`);
   }
-  requireThreshold(first, threshold);
+  requireThreshold(threshold);
 }
 
-/** Minimum probability of each class that is present: the given one, or the mean of the networks', in the order of the first one's classes. */
-export function meanThresholds(opened: readonly ClassModel[], given: number | undefined): Thresholds {
-  if (given !== undefined || opened.every(({ model }) => !model.thresholds)) return given ?? DEFAULT_THRESHOLD;
+/**
+ * Minimum probability of each class that is present: the given one, or the mean of the networks', in the order of the first one's classes. Undefined if
+ * none has thresholds, or one of networks with one class per image has none.
+ */
+export function meanThresholds(opened: readonly ClassModel[], given: number | undefined): Thresholds | undefined {
+  const isWithout = ({ head, model }: ClassModel) => !model.thresholds && !head.isMultiLabel;
+  if (given !== undefined || opened.some(isWithout) || opened.every(({ model }) => !model.thresholds)) return given;
   const classNames = classesOf(opened);
   const sums = classNames.map(() => 0);
   for (const { file, model } of opened) {

@@ -2,7 +2,7 @@
 import { createThreadedPreparation } from "../dataset/prepare/threadedPreparation.ts";
 import { tenCropViews } from "../image/prepare/views.ts";
 import { checkSamePictures, columnsOf, type Member, scoreEnsemble } from "../training/evaluation/ensemble.ts";
-import { evaluateScores } from "../training/evaluation/evaluate.ts";
+import { evaluateInDetail } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 import { thresholdOf, thresholdsOf } from "../training/evaluation/multiLabel.ts";
 import { scoreSplit } from "../training/evaluation/scores.ts";
@@ -30,7 +30,7 @@ export interface EnsembleEvaluation extends Evaluation {
 
 /**
  * Averages the probabilities of several runs (their best weights), all folds of a cross-validation, or weights files over the same images, each prepared by its run's own
- * preprocessing. All networks are in memory at the same time; other memory does not grow with the number of images. Undefined if it was aborted.
+ * preprocessing. All networks are in memory at the same time, and the probabilities of all images: 9 bytes per image and class. Undefined if it was aborted.
  *
  * Throws ConfigError if heads, classes or images differ, or if `tenCrop` is requested and a fit has no ten views.
  */
@@ -109,7 +109,7 @@ async function evaluateMembers(
     head,
     split.labelSets,
   );
-  const evaluation = await evaluateScores(scored, {
+  const evaluation = await evaluateInDetail(scored, {
     split,
     classNames: classesOf(opened),
     head,

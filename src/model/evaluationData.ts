@@ -17,6 +17,7 @@ import { requireLimit } from "../dataset/limit.ts";
 import { isMemoryName, memorySource } from "../dataset/memorySource.ts";
 import { datasetNames } from "../dataset/sources/datasetNames.ts";
 import { findDataset, storedDataset } from "../dataset/sources/datasets.ts";
+import { stratify } from "../dataset/stratify.ts";
 import { ConfigError } from "../errors.ts";
 import { isMultiLabel } from "../network/head.ts";
 import { classesOf } from "../network/network.ts";
@@ -53,6 +54,11 @@ export interface EvaluationDataOptions extends TableChoice {
   readonly divided?: boolean;
   /** Leaves out images of classes that the model lacks, and says how many. Default false: such a class is an error. */
   readonly skipUnknownClasses?: boolean;
+  /**
+   * Images for fitting a temperature, or those that remain for the evaluation: validation and test images, or without validation images two halves of the
+   * test images, each with its fraction of every class. Replaces `split`.
+   */
+  readonly held?: "fit" | "rest";
   /** True for another program's file: what stands beside it is no run. Default false. */
   readonly isForeign?: boolean;
   /** Called while images are decoded into the cache. */
@@ -67,6 +73,8 @@ export interface EvaluationData {
   /** Name of the data set, or its folder. */
   readonly name: string;
   readonly split: Split;
+  /** Part of the data set, in words. */
+  readonly part: string;
   close(): void;
 }
 
@@ -86,18 +94,38 @@ export async function loadEvaluationData(
   requireLimit("limit", options.limit);
   const dataset = await openDataset(path, file, model, options);
   try {
-    const split = dataset[part];
+    const { split, what } = options.held ? heldSplit(dataset, options.held) : partOf(dataset, part);
     if (!split || split.length === 0) {
-      const what = part === "train" ? "training" : part;
       throw new ConfigError(`${dataset.name}: expected ${what} images, found none; choose another --split`);
     }
     // Keeps only this part of the data set, so that the rest can be collected.
     const { close = () => {} } = dataset;
-    return { name: dataset.name, split: relabelled(split, dataset, model, options), close };
+    return { name: dataset.name, part: `${what} images`, split: relabelled(split, dataset, model, options), close };
   } catch (error) {
     dataset.close?.();
     throw error;
   }
+}
+
+/** A split, and its name in words. */
+interface NamedSplit {
+  readonly split: Split | undefined;
+  readonly what: string;
+}
+
+function partOf(dataset: Dataset, part: SplitName): NamedSplit {
+  return { split: dataset[part], what: part === "train" ? "training" : part };
+}
+
+/** Images to fit on, or the rest. */
+function heldSplit(dataset: Dataset, held: "fit" | "rest"): NamedSplit {
+  const { validation, test } = dataset;
+  if (validation && validation.length > 0) return partOf(dataset, held === "fit" ? "validation" : "test");
+  const sets = Array.from({ length: test.length }, (_, index) => classesAt(test, index));
+  const half = held === "fit" ? 0 : 1;
+  const indices = [...stratify(sets, [0.5, 0.5], 0).entries()].flatMap(([index, own]) => (own === half ? [index] : []));
+  const what = held === "fit" ? "test (one half; there are no validation images)" : "test (the other half)";
+  return { split: pickImages(test, Uint32Array.from(indices)), what };
 }
 
 async function openDataset(

@@ -3,7 +3,7 @@ import { writeThrough } from "../checkpoint/durable.ts";
 import { encodeModel } from "../checkpoint/metadata.ts";
 import { writeSafetensors } from "../checkpoint/safetensorsWriter.ts";
 import { storedTensors } from "./modelBytes.ts";
-import { openSource } from "./modelSource.ts";
+import { type ModelSource, openSource } from "./modelSource.ts";
 import { checkWeights, type NetworkModel } from "./networkModel.ts";
 
 /**
@@ -12,7 +12,11 @@ import { checkWeights, type NetworkModel } from "./networkModel.ts";
  * Throws CheckpointError if the file is missing or unreadable, or a weight is NaN or infinite.
  */
 export async function readModel(path: string): Promise<NetworkModel> {
-  const { model, fill } = await openSource(path);
+  return readModelOf(await openSource(path));
+}
+
+/** Reads the model of a source into memory. Throws as `readModel`. */
+export async function readModelOf({ model, fill }: ModelSource): Promise<NetworkModel> {
   const stored = storedTensors(model.network);
   const names = new Map(stored.map(({ name, stored: own }) => [own, name]));
   const weights = new Map<string, Float32Array>();

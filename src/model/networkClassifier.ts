@@ -9,7 +9,7 @@ import { isByteArray } from "../image/typedArray.ts";
 import type { HeadName } from "../network/head.ts";
 import { classesOf, isStochastic, operations } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
-import { classHeadOf } from "../training/evaluation/classHead.ts";
+import { headOfModel } from "../training/evaluation/classHead.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 import { createCallQueue } from "./callQueue.ts";
 import { checkWeights, type NetworkModel, writeWeights } from "./networkModel.ts";
@@ -18,7 +18,7 @@ import { createPredict, type EvaluateSplitOptions, evaluateInTurns, type ImageRe
 
 /** The parts of a model that a classifier needs, with defaults for those left out. */
 export type ClassifierModel = Pick<NetworkModel, "network" | "weights" | "classNames" | "preprocessing"> &
-  Partial<Pick<NetworkModel, "head" | "metrics" | "precision" | "exact">>;
+  Partial<Pick<NetworkModel, "head" | "temperature" | "thresholds" | "metrics" | "precision" | "exact">>;
 
 /** Options of `createClassifier`. */
 export interface ClassifierOptions {
@@ -69,7 +69,7 @@ export async function createClassifier(
   const model: NetworkModel = { metrics: {}, precision: "f32", exact: false, ...given };
   const { network, weights, precision, exact } = model;
   const { name } = network;
-  const head = classHeadOf(model.head, classesOf(network), name);
+  const head = headOfModel(model, classesOf(network), name);
   checkClasses(model, head.scores(new Float32Array(classesOf(network)), 1).length);
   checkWeights(name, network, weights);
   const ops = operations(network);
@@ -99,7 +99,7 @@ function classifierOf(
     predict: createPredict(compiled, calls, pixels, onMessage),
     evaluate: (split, options = {}) =>
       calls.call(async () => {
-        requireThreshold(compiled, options.threshold);
+        requireThreshold(options.threshold);
         const checked = checkedSplit("split", split, model.classNames.length);
         if (checked.length === 0) throw new DataError("split: expected images, got none");
         const preparation = createPreparation({ preprocessing });

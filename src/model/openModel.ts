@@ -13,7 +13,7 @@ import { withoutHeadLayer } from "../network/head.ts";
 import { classesOf, isStochastic, type Network, operations, parametersOf } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { sizeOf } from "../shape.ts";
-import { type ClassHead, classHeadOf } from "../training/evaluation/classHead.ts";
+import { type ClassHead, headOfModel } from "../training/evaluation/classHead.ts";
 import type { CalibrationOptions } from "./calibration.ts";
 import { openSource, type SourceOpener } from "./modelSource.ts";
 import { weightSink } from "./tensorStores.ts";
@@ -91,7 +91,7 @@ export async function openClassModel(path: string, options: OpenOptions): Promis
         `${file}: its network ends in a sigmoid and its head is softmax; if it was imported by an earlier version, import it again`,
       );
     }
-    return { ...opened, head: classHeadOf(model.head, classesOf(model.network), file) };
+    return { ...opened, head: headOfModel(model, classesOf(model.network), file) };
   } catch (error) {
     opened.close();
     throw error;

@@ -23,7 +23,10 @@ export interface ClassScore {
   readonly className: string;
   /** From 0 to 1; the probabilities of all classes sum to 1, except in a multi-label network. */
   readonly probability: number;
-  /** For a multi-label network only: true if the probability is at the class's threshold or above. */
+  /**
+   * For a multi-label network: true if the probability is at the class's threshold or above. Otherwise only with a threshold: true for the most
+   * probable class at its threshold or above; if false for every class, the image shows none of them.
+   */
   readonly isPresent?: boolean;
 }
 
@@ -33,7 +36,7 @@ export interface PredictOptions {
   readonly samples?: number;
   /** Random seed of those predictions. Default 0. */
   readonly seed?: number;
-  /** For a multi-label network: minimum probability of a class that is present, between 0 and 1. Default: those stored with the weights, or 0.5. */
+  /** Minimum probability of a class that is present, between 0 and 1. Default: those stored with the weights; for a multi-label network, otherwise 0.5. */
   readonly threshold?: number;
   /** Cancels a prediction that has not begun: it then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
@@ -52,13 +55,9 @@ export function noteSingleLabels(
   if (isMultiLabel && !labelSets) onMessage?.(multiLabelNote);
 }
 
-/** Throws ConfigError for an invalid threshold, or one given to a network that is not multi-label. */
-export function requireThreshold({ head, file }: Pick<CompiledClassifier, "head" | "file">, threshold?: number): void {
-  if (threshold === undefined) return;
-  if (!head.isMultiLabel) {
-    throw new ConfigError(`threshold: ${file} is not a multi-label network; omit it`);
-  }
-  if (threshold > 0 && threshold < 1) return;
+/** Throws ConfigError for an invalid threshold. */
+export function requireThreshold(threshold: number | undefined): void {
+  if (threshold === undefined || (threshold > 0 && threshold < 1)) return;
   throw new ConfigError(`threshold: expected a number between 0 and 1, got ${threshold}`);
 }
 
@@ -77,7 +76,7 @@ export async function predictRows(
   options: PredictOptions,
 ): Promise<readonly RowPrediction[]> {
   const { head, model } = classifier;
-  requireThreshold(classifier, options.threshold);
+  requireThreshold(options.threshold);
   const thresholds = thresholdsOf(model, options.threshold);
   const rows = await predictProbabilities(classifier, images, count, options);
   return rows.map((own) =>
@@ -126,18 +125,16 @@ export function rankClasses(
   probabilities: Float64Array,
   classNames: readonly string[],
   { isMultiLabel }: Pick<ClassHead, "isMultiLabel">,
-  thresholds: Thresholds,
+  thresholds: Thresholds | undefined,
 ): readonly ClassScore[] {
+  const decides = isMultiLabel || thresholds !== undefined;
   return classNames
-    .map((className, c) => {
-      const probability = probabilities[c] as number;
-      return {
-        className,
-        probability,
-        ...(isMultiLabel ? { isPresent: probability >= thresholdOf(thresholds, c) } : {}),
-      };
-    })
-    .sort((a, b) => b.probability - a.probability);
+    .map((className, c) => ({ className, c, probability: probabilities[c] as number }))
+    .sort((a, b) => b.probability - a.probability)
+    .map(({ className, c, probability }, rank) => {
+      const isPresent = (isMultiLabel || rank === 0) && probability >= thresholdOf(thresholds, c);
+      return { className, probability, ...(decides ? { isPresent } : {}) };
+    });
 }
 
 /** The most probable classes, at most `top`, and all others that are present. */

@@ -6,10 +6,10 @@ import { NonFiniteError } from "../errors.ts";
 import type { Image } from "../image/image.ts";
 import { tenCropViews } from "../image/prepare/views.ts";
 import { sizeOf } from "../shape.ts";
-import { evaluate } from "../training/evaluation/evaluate.ts";
+import { evaluateInDetail } from "../training/evaluation/evaluate.ts";
 import type { Evaluation, Prediction } from "../training/evaluation/metrics.ts";
 import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
-import type { ScoringProgram } from "../training/evaluation/scores.ts";
+import { type ScoringProgram, scoreSplit } from "../training/evaluation/scores.ts";
 import type { CallQueue } from "./callQueue.ts";
 import { createPredictionInput } from "./predictionInput.ts";
 import { type ClassScore, type CompiledClassifier, type PredictOptions, predictRows } from "./predictRows.ts";
@@ -54,7 +54,7 @@ export function createPredict<Input>(
 export interface EvaluateSplitOptions {
   /** Random seed of dropout that is active at evaluation. Default 0. */
   readonly seed?: number;
-  /** For a multi-label network: minimum probability of a class that is present, between 0 and 1. Default: those stored with the weights, or 0.5. */
+  /** Minimum probability of a class that is present, between 0 and 1. Default: those stored with the weights; for a multi-label network, otherwise 0.5. */
   readonly threshold?: number;
   /**
    * Averages ten views of each image: the four corners and the centre of the area that its fit keeps, and their reflections. Throws ConfigError if
@@ -78,14 +78,13 @@ export function evaluateInTurns(
   { onProgress, onPrediction, signal, seed = 0, tenCrop, threshold }: EvaluateSplitOptions,
 ): Promise<Evaluation | undefined> {
   const { model, head } = classifier;
-  return evaluate(takingTurns(classifier, calls, input, signal), {
+  const views = tenCrop ? tenCropViews(model.preprocessing) : undefined;
+  const program = takingTurns(classifier, calls, input, signal);
+  return evaluateInDetail(scoreSplit(program, { split, preparation, seed, views, head, signal }), {
     split,
-    preparation,
     classNames: model.classNames,
     head,
     threshold: thresholdsOf(model, threshold),
-    seed,
-    views: tenCrop ? tenCropViews(model.preprocessing) : undefined,
     onProgress: (images) => onProgress?.(images, split.length),
     onPrediction,
     signal,

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import sharp from "sharp";
 import { countCalibration } from "../training/evaluation/calibration.ts";
-import { countConfusion } from "../training/evaluation/confusion.ts";
+import { classFigures, countConfusion } from "../training/evaluation/confusion.ts";
 import { changesSmoothly } from "../training/schedule.ts";
 import { drawCalibration } from "./charts/calibrationChart.ts";
 import { drawClasses, drawConfusion } from "./charts/evaluationCharts.ts";
 import { drawMap } from "./charts/mapChart.ts";
 import { drawPace, paceOf } from "./charts/paceChart.ts";
-import { drawPrecisionRecall } from "./charts/precisionRecallChart.ts";
+import { drawPrecisionRecall, drawRoc } from "./charts/rankingCharts.ts";
 import { toPng } from "./figures/png.ts";
 
 /** Texts of an SVG, in its order. */
@@ -48,7 +48,7 @@ test("confusion of many classes: those with most mistakes, which it says", async
 test("classes: two bars each, none where there is no figure; of many those with the lowest recall", async () => {
   const { perClass } = confusionOf(4);
   const svg = await drawClasses(
-    { perClass: [...perClass, { className: "none", images: 0, correct: 0, precision: null, recall: null }] },
+    { perClass: [...perClass, classFigures("none", { images: 0, predicted: 0, correct: 0 })] },
     "t",
   );
   const texts = textsOf(svg);
@@ -88,7 +88,9 @@ test("class names that are members of every object, or read like code, stand as 
 
 test("precision and recall: a curve for each label with images, at most the 12 with the lowest average precision", async () => {
   const label = (i: number, averagePrecision: number | null) => ({
-    ...{ className: `label & ${i}`, images: 1, correct: 1, precision: 1, recall: 1, f1: 1, averagePrecision },
+    ...classFigures(`label & ${i}`, { images: 1, predicted: 1, correct: 1 }),
+    averagePrecision,
+    rocAuc: averagePrecision,
   });
   const curve = [
     [0.5, 1],
@@ -108,11 +110,32 @@ test("precision and recall: a curve for each label with images, at most the 12 w
   const many = { curves: perClass.map(() => curve), meanAveragePrecision: null };
   const drawn = textsOf(await drawPrecisionRecall({ perClass }, many, "t"));
   assert.ok(
-    drawn.some((text) => text.startsWith("Precision and recall, 12 labels of 14 with the lowest")),
+    drawn.some((text) => text.startsWith("Precision and recall, 12 classes of 14 with the lowest")),
     drawn.join(),
   );
   assert.deepEqual(drawn.filter((text) => text.startsWith("label")).at(0), "label & 11 60.0 %");
   assert.equal(drawn.filter((text) => text.startsWith("label")).length, 12);
+});
+
+test("ROC: a curve for each class with an area, in the order of the areas, and the line of chance", async () => {
+  const own = (i: number, rocAuc: number | null) => ({
+    ...classFigures(`class & ${i}`, { images: 1, predicted: 1, correct: 1 }),
+    rocAuc,
+  });
+  const curve = [
+    [0, 0],
+    [0.25, 1],
+  ] as const;
+  const figures = { rocCurves: [curve, [], curve], meanRocAuc: 0.75 };
+  const svg = await drawRoc({ perClass: [own(0, 0.7), own(1, null), own(2, 0.8)] }, figures, "t");
+  const texts = textsOf(svg);
+  assert.ok(texts.includes("ROC, mean AUC 75.0 %: t"), texts.join());
+  assert.deepEqual(
+    texts.filter((text) => text.startsWith("class")),
+    ["class & 2 80.0 %", "class & 0 70.0 %"],
+  );
+  assert.match(svg, /curve-1-line"[^>]*><path d="M0,400L100,0"/);
+  assert.match(svg, /chance-line"[^>]*><path d="M0,400L400,0"/);
 });
 
 test("calibration: a point for each bin with images, and the error", async () => {

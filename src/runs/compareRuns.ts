@@ -3,9 +3,12 @@ import { createHash } from "node:crypto";
 import { UsageError } from "../errors.ts";
 import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
+import type { SeedGroup } from "../report/tables/comparedSections.ts";
 import type { ComparedRun, Comparison, SettingRow } from "../report/tables/comparison.ts";
 import type { RunConfig } from "../settings/runConfig.ts";
+import { spreadOf } from "../training/evaluation/spread.ts";
 import type { Recipe } from "../training/recipe.ts";
+import { pairRuns } from "./pairedRuns.ts";
 import { figuresOf, readRun } from "./runState.ts";
 
 /** Letters that name runs in tables and charts. */
@@ -25,7 +28,37 @@ export async function compareRuns(directories: readonly string[]): Promise<Compa
     const { parameters, macs } = summarize(run.config.network).totals;
     return { letter: letters[i] as string, ...figuresOf(run), parameters, macs, log: run.log };
   });
-  return { runs, settings: settingRows(stored.map(({ config }) => config)) };
+  const settings = settingRows(stored.map(({ config }) => config));
+  return { runs, settings, paired: await pairRuns(stored, [...letters]), seeds: seedGroups(runs, settings) };
+}
+
+/** Setting that distinguishes repetitions of a run. */
+const SEED = "recipe.seed";
+
+/** Groups of two or more runs with equal settings, except for the seed and the machine. */
+export function seedGroups(runs: readonly ComparedRun[], settings: readonly SettingRow[]): readonly SeedGroup[] {
+  const compared = settings.filter(({ name }) => name !== SEED && !name.startsWith("machine."));
+  const seedOf = (run: number) => settings.find(({ name }) => name === SEED)?.values[run] ?? "–";
+  const groups = new Map<string, number[]>();
+  for (const run of runs.keys()) {
+    const key = JSON.stringify(compared.map(({ values }) => values[run]));
+    groups.set(key, [...(groups.get(key) ?? []), run]);
+  }
+  return [...groups.values()].flatMap((members) => {
+    const seeds = members.map(seedOf);
+    if (new Set(seeds).size < 2) return [];
+    const own = members.map((run) => runs[run] as ComparedRun);
+    return [{ letters: own.map(({ letter }) => letter), seeds, ...spreads(own) }];
+  });
+}
+
+/** Mean and deviation of each figure that every run has. */
+function spreads(runs: readonly ComparedRun[]): Pick<SeedGroup, "bestAccuracy" | "bestLoss" | "lastAccuracy"> {
+  const figures = (["bestAccuracy", "bestLoss", "lastAccuracy"] as const).flatMap((key) => {
+    const values = runs.flatMap((run) => run[key] ?? []);
+    return values.length < runs.length ? [] : [[key, spreadOf(values)] as const];
+  });
+  return Object.fromEntries(figures);
 }
 
 /** All settings of all runs, in the order of the files. */

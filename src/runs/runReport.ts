@@ -6,12 +6,12 @@ import type { Model } from "../checkpoint/metadata.ts";
 import { evaluationsOf, type LogEntry } from "../checkpoint/runLog.ts";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import { type Dataset, validationSplit } from "../dataset/dataset.ts";
-import { batches } from "../dataset/prepare/batches.ts";
-import { createPreparation } from "../dataset/prepare/preparation.ts";
-import type { Program } from "../engine/engine.ts";
+import type { Engine, Program } from "../engine/engine.ts";
+import { featureMapLayer } from "../explain/classActivation.ts";
 import { drawKernels } from "../explain/filterFigure.ts";
 import { describeKernels, findFirstKernels, kernelImages } from "../explain/firstKernels.ts";
-import { encodePng } from "../image/files/decode.ts";
+import { createGradCam, type GradCamExplainer } from "../explain/gradCam.ts";
+import { readModel } from "../model/modelFile.ts";
 import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
 import { accuracyNameOf } from "../report/accuracyName.ts";
@@ -21,24 +21,17 @@ import { evaluationCharts } from "../report/charts/evaluationCharts.ts";
 import { logCharts } from "../report/charts/paceChart.ts";
 import { drawNetwork, drawNetworkWithin } from "../report/figures/drawing.ts";
 import { toPng } from "../report/figures/png.ts";
-import { describeCorrect, drawGallery, type ReportGallery, type ReportPrediction } from "../report/pages/gallery.ts";
+import { drawGallery } from "../report/pages/gallery.ts";
 import { describeCurves, type ReportChart } from "../report/pages/htmlParts.ts";
 import { type ReportSection, renderReport } from "../report/pages/reportPage.ts";
-import { noLabel } from "../report/tables/evaluation.ts";
 import { layerOverview } from "../report/tables/networkTables.ts";
 import { describeFineTuning } from "../settings/fineTuning.ts";
 import { type RunConfig, settingRows } from "../settings/runConfig.ts";
 import { sizeOf } from "../shape.ts";
-import { headOfLabels } from "../training/evaluation/classHead.ts";
-import {
-  countEvaluation,
-  describePrediction,
-  type Evaluation,
-  type Prediction,
-} from "../training/evaluation/metrics.ts";
-import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
+import type { Evaluation } from "../training/evaluation/metrics.ts";
 import { changesSmoothly } from "../training/schedule.ts";
 import { writeChart } from "./chartFiles.ts";
+import { galleriesOf } from "./reportGalleries.ts";
 
 /** Title of a run's figures: network and data set. */
 export function titleOf({ network, dataset }: RunConfig): string {
@@ -62,18 +55,25 @@ export function reportFile(directory: string): string {
   return join(directory, "report.html");
 }
 
+/** Path of the predictions that a run's report evaluates, one line per image. */
+export function predictionsFile(directory: string): string {
+  return join(directory, "predictions.csv");
+}
+
 export interface RunReport {
   readonly directory: string;
   readonly config: RunConfig;
   readonly dataset: Dataset;
   readonly program: Program;
+  /** Engine of the program. */
+  readonly engine: Engine;
   /** Weights of the whole network, equal to those in the program. */
   readonly weights: TensorSource;
   readonly log: readonly LogEntry[];
   /** Evaluation of these weights. */
   readonly evaluation: Evaluation;
   /** Model of these weights. */
-  readonly model: Pick<Model, "thresholds">;
+  readonly model: Model;
   /** Name of the weights file, and the iteration it was saved after. */
   readonly file: string;
   readonly iteration: number | undefined;
@@ -96,7 +96,8 @@ export async function writeReport(run: RunReport): Promise<void> {
   if (filters) await writeFileDurably(join(directory, "filters.png"), toPng(filters.svg));
   const drawing = networkDrawing(network);
   await writeFileDurably(join(directory, "network.svg"), drawNetwork(network, "light"));
-  const galleries = await galleriesOf(run, evaluation);
+  const explainer = await gradCamOf(run);
+  const galleries = await galleriesOf({ ...run, explainer }, evaluation).finally(() => explainer?.close());
   for (const gallery of galleries) {
     await writeFileDurably(join(directory, `${gallery.name}.png`), toPng(drawGallery(title, gallery)));
   }
@@ -125,6 +126,18 @@ export async function writeReport(run: RunReport): Promise<void> {
     network: { name, source, deviations, drawing, layers: layerOverview(summarize(network)) },
   });
   await writeFileDurably(reportFile(directory), page);
+}
+
+/** Grad-CAM of the reported weights; undefined if the network has no feature maps, or images have several labels. */
+async function gradCamOf({
+  directory,
+  file,
+  config,
+  dataset,
+  engine,
+}: RunReport): Promise<GradCamExplainer | undefined> {
+  if (featureMapLayer(config.network) === undefined || validationSplit(dataset).labelSets) return undefined;
+  return createGradCam(await readModel(join(directory, file)), engine);
 }
 
 /** Figure of the first layer's kernels; undefined if they cannot be drawn. */
@@ -205,94 +218,4 @@ function configurationOf(config: RunConfig) {
 function processRows({ processes, parallel, mpi }: RunConfig): readonly (readonly [name: string, value: string])[] {
   if (processes === undefined || mpi === undefined) return [];
   return [["processes", `${processes}, ${parallel} parallel, ${mpi.name} ${mpi.version}`]];
-}
-
-/** Number of test images in the report. */
-const SHOWN_IMAGES = 24;
-
-/** Data set, configuration and program for the galleries. */
-export interface GallerySource {
-  readonly config: RunConfig;
-  readonly dataset: Dataset;
-  readonly program: Program;
-  readonly model: Pick<Model, "thresholds">;
-}
-
-/** Non-empty galleries of a report, with heading and description. */
-async function galleriesOf(
-  source: GallerySource,
-  evaluation: Pick<Evaluation, "worstMistakes" | "bestPredictions">,
-): Promise<readonly ReportGallery[]> {
-  const some = await shownPredictions(source);
-  const isSets = validationSplit(source.dataset).labelSets !== undefined;
-  const galleries: readonly ReportGallery[] = [
-    {
-      name: "mistakes",
-      heading: "Worst mistakes",
-      description: isSets
-        ? "Images whose labels have the lowest probability together, of those with a wrong label."
-        : "Images whose true class has the lowest probability.",
-      predictions: await shownImages(source, evaluation.worstMistakes),
-    },
-    {
-      name: "best",
-      heading: "Best predictions",
-      description: "Correct predictions with the highest probability.",
-      predictions: await shownImages(source, evaluation.bestPredictions),
-    },
-    { name: "images", heading: "Sample of test images", description: describeCorrect(some), predictions: some },
-  ];
-  return galleries.filter(({ predictions }) => predictions.length > 0);
-}
-
-/** Test images of the predictions that an evaluation kept. */
-async function shownImages(
-  { dataset }: GallerySource,
-  predictions: readonly Prediction[] = [],
-): Promise<readonly ReportPrediction[]> {
-  const split = validationSplit(dataset);
-  const shown: ReportPrediction[] = [];
-  for (const { index, className, predicted, probability } of predictions) {
-    const png = await encodePng(split.image(index));
-    shown.push({ png, trueClass: className || noLabel, predictedClass: predicted || noLabel, probability });
-  }
-  return shown;
-}
-
-/** Predictions for test images spread evenly over the set, so that sets sorted by class contribute every class. */
-async function shownPredictions({
-  config,
-  dataset,
-  program,
-  model,
-}: GallerySource): Promise<readonly ReportPrediction[]> {
-  const { preprocessing, recipe } = config;
-  const { classNames } = config.dataset;
-  const split = validationSplit(dataset);
-  const count = Math.min(SHOWN_IMAGES, split.length);
-  const order = Uint32Array.from({ length: count }, (_, i) => Math.floor((i * split.length) / count));
-  const shown: ReportPrediction[] = [];
-  const { batchSize, input } = program;
-  const preparation = createPreparation({ preprocessing });
-  for await (const batch of batches({ split, preparation, batchSize, order, into: input })) {
-    const draws = { seed: recipe.seed, first: shown.length };
-    const logits = await program.forward(batch.images, batch.count, draws);
-    const counter = countEvaluation(classNames, {
-      head: headOfLabels(split),
-      threshold: thresholdsOf(model),
-      labelSets: split.labelSets,
-    });
-    const judgements = counter.add(logits, batch.labels, batch.count);
-    for (const [row, judgement] of judgements.entries()) {
-      const index = batch.indices[row] as number;
-      const { className, predicted, probability } = describePrediction(judgement, { index }, classNames);
-      shown.push({
-        png: await encodePng(split.image(index)),
-        trueClass: className || noLabel,
-        predictedClass: predicted || noLabel,
-        probability,
-      });
-    }
-  }
-  return shown;
 }

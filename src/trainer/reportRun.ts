@@ -1,15 +1,19 @@
 /** Report of a finished run, with the weights that `evaluate` and `predict` use. */
 import { basename } from "node:path";
 import { checkpointFiles, fileExists } from "../checkpoint/checkpointFiles.ts";
+import { writeFileDurably } from "../checkpoint/durable.ts";
 import { loadModel, readWeights } from "../checkpoint/model.ts";
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
-import type { Program } from "../engine/engine.ts";
+import type { Engine, Program } from "../engine/engine.ts";
 import { CheckpointError } from "../errors.ts";
-import { writeReport } from "../runs/runReport.ts";
-import { headOfLabels } from "../training/evaluation/classHead.ts";
-import { evaluate } from "../training/evaluation/evaluate.ts";
+import { classesOf } from "../network/network.ts";
+import { csvLine, predictionHeadings, predictionRow } from "../report/csv.ts";
+import { predictionsFile, writeReport } from "../runs/runReport.ts";
+import { headOfModel } from "../training/evaluation/classHead.ts";
+import { evaluateInDetail } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
+import { scoreSplit } from "../training/evaluation/scores.ts";
 import type { LoadedRun } from "./loadRun.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
@@ -17,6 +21,8 @@ import type { TrainObserver } from "./trainObserver.ts";
 export interface ReportedRun
   extends Pick<LoadedRun, "directory" | "config" | "log" | "training" | "dataset" | "device"> {
   readonly program: Program;
+  /** Engine of the program. */
+  readonly engine: Engine;
   /** The program's weights. */
   readonly weights: TensorStore;
 }
@@ -28,28 +34,32 @@ export interface ReportedEvaluation {
 }
 
 /**
- * Writes the report with the weights that `evaluate` and `predict` use: the best, or the last ones if those are unreadable. They stay in the program.
- * `known` is the evaluation of the best weights, if this call made it. Undefined if the signal ended the evaluation.
+ * Writes the report, and predictions.csv, with the weights that `evaluate` and `predict` use: the best, or the last ones if those are unreadable. They
+ * stay in the program. Undefined if the signal ended the evaluation.
  */
 export async function reportBest(
   run: ReportedRun,
-  known: Evaluation | undefined,
   { observer, signal }: { readonly observer?: TrainObserver; readonly signal?: AbortSignal },
 ): Promise<ReportedEvaluation | undefined> {
-  const { config, training, weights, program } = run;
+  const { directory, config, training, weights, program } = run;
   const { test: split, preparation, classNames } = training;
-  const { best, last } = checkpointFiles(run.directory);
+  const { best, last } = checkpointFiles(directory);
   const isBest = await hasRead(best, weights, observer);
   const file = isBest ? best : last;
   if (!isBest) await readWeights(last, weights);
   const model = await loadModel(file);
   const { iteration } = model.metrics;
-  const { seed } = config.recipe;
-  // Evaluations in training use a threshold of 0.5.
-  const made = isBest && !model.thresholds ? known : undefined;
-  const options = { split, preparation, classNames, head: headOfLabels(split), threshold: thresholdsOf(model), seed };
-  const evaluation = made ?? (await evaluate(program, { ...options, signal }));
+  const head = headOfModel(model, classesOf(model.network), file);
+  const lines = [csvLine(predictionHeadings)];
+  const evaluation = await evaluateInDetail(
+    scoreSplit(program, { split, preparation, seed: config.recipe.seed, head, signal }),
+    {
+      ...{ split, classNames, head, threshold: thresholdsOf(model), signal },
+      onPrediction: (prediction) => lines.push(csvLine(predictionRow(prediction))),
+    },
+  );
   if (!evaluation) return undefined;
+  await writeFileDurably(predictionsFile(directory), lines.join(""));
   await writeReport({ ...run, model, file: basename(file), iteration, evaluation });
   return { iteration, evaluation };
 }

@@ -118,7 +118,7 @@ async function trainPrepared(
   try {
     await together(communicator, () => requireSameRun(communicator, prepared, model.program.memory.gradients));
     const loaded = await loadRun(run, prepared, model, preparation, { ...call, communicator });
-    const trained = { ...loaded, program: model.program };
+    const trained = { ...loaded, program: model.program, engine: prepared.engine };
     if (run.isFinished) return await reportAgain(trained, call);
     return await trainAndReport(trained, prepared, divergence, call);
   } finally {
@@ -156,7 +156,8 @@ async function trainAndReport(
     // Process 0 reports alone, with a program of its own in the memory of the joint one.
     if (communicator.size > 1) program.close();
     const own = communicator.size > 1 ? await ownProgram(prepared, communicator) : {};
-    await reportBest({ ...run, log: recorder.log, ...own }, recorder.bestEvaluation(), { observer });
+    const { signal } = call;
+    await reportBest({ ...run, log: recorder.log, ...own }, { observer, ...(signal ? { signal } : {}) });
   }
   return resultOf(run, end, recorder.log, recorder.evaluation());
 }
@@ -170,7 +171,7 @@ async function ownProgram(prepared: PreparedRun, communicator: Communicator) {
 
 /** Evaluates and reports a finished run that has no report. */
 async function reportAgain(run: LoadedRun & ReportedRun, call: TrainCall): Promise<TrainResult> {
-  const reported = await reportBest(run, undefined, call);
+  const reported = await reportBest(run, call);
   if (!reported) return resultOf(run, "interrupt", run.log, undefined);
   const isLast = reported.iteration === evaluationsOf(run.log).at(-1)?.iteration;
   return resultOf(run, "already finished", run.log, isLast ? reported.evaluation : undefined);

@@ -15,7 +15,9 @@ export const compare: CommandSpec = {
     ["alexnet compare runs/* --json", "for a program"],
   ],
   notes: `
-Each run is named by a letter, in the order given.`,
+Each run is named by a letter, in the order given. Each further run is tested
+against the first on the images of both (McNemar). Runs that differ only in
+--seed have mean ± deviation.`,
   run: comparePaths,
 };
 

@@ -3,26 +3,19 @@
 import { type SplitName, splitNames } from "../../dataset/dataset.ts";
 import type { EngineName } from "../../engine/select/engineNames.ts";
 import type { EvaluateRunOptions } from "../../model/classifier.ts";
-import type { OpenOptions } from "../../model/openModel.ts";
+import type { FitDecisionOptions, FittedDecision } from "../../model/fitDecision.ts";
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
 import { foreignOpening, type ImportFacts, inferenceOptions } from "../importOptions.ts";
 import {
   type InferencePrecisionFlags,
   inferencePrecision,
   positiveInteger,
+  properFraction,
   runArgument,
   seed,
   thresholdOption,
 } from "../options.ts";
-import {
-  print,
-  printError,
-  printJson,
-  refuseMixedOutput,
-  STANDARD_OUTPUT,
-  standardTable,
-  unicodeOutput,
-} from "../output.ts";
+import { print, printError, printJson, refuseMixedOutput, STANDARD_OUTPUT, standardTable } from "../output.ts";
 import { imageProgress } from "../progress.ts";
 import { onStopSignals } from "../signals.ts";
 import type { CommandSpec, Invocation } from "../spec.ts";
@@ -56,9 +49,27 @@ export const evaluate: CommandSpec = {
       default: 0,
     },
     thresholdOption,
+    {
+      flags: "--temperature <choice>",
+      help: "fit: fit the divisor of the logits on validation images, and store it with the weights; remove: remove it and the threshold",
+      choices: ["fit", "remove"],
+    },
+    {
+      flags: "--coverage <fraction>",
+      help: "choose and store the threshold that accepts this fraction of validation images",
+      parse: properFraction,
+    },
+    {
+      flags: "--max-error <fraction>",
+      help: "choose and store the lowest threshold with at most this fraction of mistakes among accepted validation images",
+      parse: properFraction,
+    },
     { flags: "--ten-crop", help: "average over ten views per image: corners, centre, and their reflections" },
     { flags: "--csv <file>", help: "CSV file for all predictions; - prints them instead of the results" },
-    { flags: "--plots <dir>", help: "directory for charts of confusion, classes and calibration, as SVG and PNG" },
+    {
+      flags: "--plots <dir>",
+      help: "directory for charts of confusion, classes, curves and calibration, as SVG and PNG",
+    },
     ...inferenceOptions,
   ],
   examples: [
@@ -71,11 +82,14 @@ export const evaluate: CommandSpec = {
     ["alexnet evaluate runs/photos --ten-crop", "corners, centre and reflections"],
     ["alexnet evaluate photos.onnx --dataset photos/", "a file of export"],
     ["alexnet evaluate runs/1 runs/2 runs/3", "an ensemble"],
+    ["alexnet evaluate runs/photos --temperature fit", "calibrated probabilities"],
+    ["alexnet evaluate runs/photos --temperature fit --max-error 0.02", "none of these"],
     ["alexnet evaluate runs/quick --csv out.csv", "every prediction"],
     ["alexnet evaluate runs/quick --plots plots/", "confusion and more, as charts"],
   ],
   notes: `
-Reports top-1 and top-5 accuracy, loss, and precision and recall of every class.`,
+Reports accuracy, loss, F1, average precision and ROC AUC, overall and of every
+class, with Wilson intervals of 95 %.`,
   run: evaluateRuns,
 };
 
@@ -91,6 +105,9 @@ interface EvaluateFlags extends InferencePrecisionFlags, ImportFacts, TableFlags
   readonly engine?: EngineName;
   readonly threads?: number;
   readonly threshold?: number;
+  readonly temperature?: "fit" | "remove";
+  readonly coverage?: number;
+  readonly maxError?: number;
   readonly tenCrop?: boolean;
   readonly csv?: string;
   readonly plots?: string;
@@ -100,6 +117,7 @@ interface EvaluateFlags extends InferencePrecisionFlags, ImportFacts, TableFlags
 async function evaluateRuns(paths: readonly string[], flags: EvaluateFlags, invocation: Invocation): Promise<void> {
   const { csv } = flags;
   refuseMixedOutput(invocation, csv, flags.json);
+  const fits = fitsDecision(paths, flags, invocation);
   const { packing, calibrating, testing, clear, say } = progressOfStages();
   const precision = inferencePrecision(flags, invocation, {
     // The folder of the run's own data set.
@@ -111,7 +129,7 @@ async function evaluateRuns(paths: readonly string[], flags: EvaluateFlags, invo
   const { csvLine, predictionHeadings, predictionRow } = await import("../../report/csv.ts");
   const lines = [csvLine(predictionHeadings)];
   try {
-    const measured = await measure(paths, {
+    const measured = await measure(paths, fits, {
       ...flags,
       ...precision,
       ...(await foreignOpening(flags, say)),
@@ -131,6 +149,22 @@ async function evaluateRuns(paths: readonly string[], flags: EvaluateFlags, invo
     clear();
     stop.end();
   }
+}
+
+/** True if temperature or threshold are fitted. Wrong usage with flags that contradict it. */
+function fitsDecision(paths: readonly string[], flags: EvaluateFlags, invocation: Invocation): boolean {
+  const { temperature, coverage, maxError, threshold, split, tenCrop } = flags;
+  if (coverage !== undefined && maxError !== undefined) invocation.fail("--coverage excludes --max-error; omit one");
+  const isGoal = coverage !== undefined || maxError !== undefined;
+  if (temperature === undefined && !isGoal) return false;
+  if (isGoal && (threshold !== undefined || temperature === "remove")) {
+    invocation.fail("--coverage and --max-error exclude --threshold and --temperature remove");
+  }
+  if (paths.length > 1) invocation.fail("--temperature, --coverage and --max-error require one run");
+  if (split !== undefined || tenCrop) {
+    invocation.fail("--temperature, --coverage and --max-error exclude --split and --ten-crop");
+  }
+  return true;
 }
 
 /** Progress of the stages of an evaluation, of which one is shown at a time; `say` prints a message between them. */
@@ -156,7 +190,7 @@ async function report(
   else if (csv === STANDARD_OUTPUT) await standardTable.append(table);
   else {
     const { formatEvaluation } = await import("../../report/tables/evaluation.ts");
-    print(`${heading}\n${formatEvaluation(evaluation, { unicode: unicodeOutput() })}`);
+    print(`${heading}\n${formatEvaluation(evaluation)}`);
   }
   if (isRandom)
     printError("Dropout is active at evaluation in this network: these results are a random sample (--seed).");
@@ -179,9 +213,19 @@ interface Measured {
   readonly isRandom: boolean;
 }
 
+/** Fits what the flags ask for, says so, and stores it; the evaluation then uses the other images. */
+async function fitFirst(path: string, options: FitDecisionOptions): Promise<FittedDecision | undefined> {
+  const { fitDecision } = await import("../../model/fitDecision.ts");
+  const fitted = await fitDecision(path, options);
+  const { formatFitted } = await import("../../report/tables/evaluation.ts");
+  options.onMessage?.(fitted ? formatFitted(fitted) : `${path}: removed temperature and threshold`);
+  return fitted;
+}
+
 async function measure(
   paths: readonly string[],
-  options: OpenOptions & EvaluateRunOptions,
+  fits: boolean,
+  { temperature, coverage, maxError, ...options }: FitDecisionOptions & EvaluateRunOptions,
 ): Promise<Measured | undefined> {
   const { expandFolds } = await import("../../model/foldRuns.ts");
   if (paths.length > 1 || (await expandFolds(paths)).length > 1) {
@@ -194,14 +238,17 @@ async function measure(
     const title = `Ensemble of ${runs.length} runs`;
     return { heading, title, evaluation, isRandom: runs.some((run) => run.isRandom) };
   }
+  const goal = { ...(coverage === undefined ? {} : { coverage }), ...(maxError === undefined ? {} : { maxError }) };
+  const choice = { ...(temperature === undefined ? {} : { temperature }), ...goal };
+  const fitted = fits ? await fitFirst(paths[0] as string, { ...options, ...choice }) : undefined;
   const { openClassifier } = await import("../../model/classifier.ts");
   const classifier = await openClassifier(paths[0] as string, options);
   try {
     const { file, model, isRandom } = classifier;
-    const evaluation = await classifier.evaluate(options);
+    const evaluation = await classifier.evaluate({ ...options, ...(fitted ? { held: "rest" } : {}) });
     if (!evaluation) return undefined;
     const network = model.network.name;
-    const named = { file, network, ...evaluation };
+    const named = { file, network, ...evaluation, ...(fitted && { fitted }) };
     return { heading: `${file}: ${network}`, title: `${network}, ${file}`, evaluation: named, isRandom };
   } finally {
     await classifier.close();

@@ -28,7 +28,9 @@ export interface OnnxOptions {
   readonly batchSize?: number | undefined;
   /** Function from outputs to probabilities; stored in the metadata. Default softmax. */
   readonly head?: HeadName | undefined;
-  /** Default logits: the outputs before the head. */
+  /** Divisor of the logits before the head: in the graph of probabilities, and stored in the metadata. Default 1. */
+  readonly temperature?: number | undefined;
+  /** Default logits: the outputs before the head, not divided by the temperature. */
   readonly output?: "logits" | "probabilities" | undefined;
   /** Accepts 8-bit pixels of the input's size and preprocesses them in the graph; requires `preprocessing`. */
   readonly pixels?: PixelLayout | undefined;
@@ -81,10 +83,17 @@ export function describeOnnx(network: Network, options: OnnxOptions = {}): OnnxM
 }
 
 /** Writes the head after the outputs; returns the probabilities. */
-function writeHead({ name }: Network, { head = "softmax" }: OnnxOptions, logits: string, graph: OnnxGraphBuilder) {
+function writeHead(
+  { name }: Network,
+  { head = "softmax", temperature = 1 }: OnnxOptions,
+  logits: string,
+  graph: OnnxGraphBuilder,
+) {
   requireProbabilities(head, name);
   graph.enter(head);
-  return head === "softmax" ? graph.node("Softmax", [logits], { axis: { int: 1 } }) : graph.node("Sigmoid", [logits]);
+  const divisor = () => graph.constant("temperature", [], () => Float32Array.of(temperature));
+  const scores = temperature === 1 ? logits : graph.node("Div", [logits, divisor()], {}, "divided");
+  return head === "softmax" ? graph.node("Softmax", [scores], { axis: { int: 1 } }) : graph.node("Sigmoid", [scores]);
 }
 
 function checkedFor({ name, input }: Network, { preprocessing }: OnnxOptions): Preprocessing {

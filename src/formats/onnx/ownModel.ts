@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import * as z from "zod/mini";
-import { formatVersions, jsonText } from "../../checkpoint/metadata.ts";
+import { decisionEntries, formatVersions, jsonText } from "../../checkpoint/metadata.ts";
 import { AlexNetError, UnsupportedError } from "../../errors.ts";
 import { preprocessingSchema } from "../../image/prepare/preprocess.ts";
 import type { OnnxAttributes, OnnxValues } from "../../layers/onnxGraph.ts";
@@ -32,7 +32,7 @@ const metadataSchema = z.object({
     }),
   ),
   classNames: z.optional(z.pipe(jsonText, z.array(z.string()))),
-  thresholds: z.optional(z.pipe(jsonText, z.array(z.number().check(z.gt(0), z.lt(1))))),
+  ...decisionEntries,
   preprocessing: z.optional(z.pipe(jsonText, preprocessingSchema)),
 });
 
@@ -50,14 +50,14 @@ export function readOwnModel(
   const entries = model.metadataProps.map(({ key = "", value = "" }) => [key, value] as const);
   const parsed = metadataSchema.safeParse(Object.fromEntries(entries));
   if (opset !== OPSET || !parsed.success) return undefined;
-  const { network: networkJson, head, classNames, thresholds, preprocessing } = parsed.data;
+  const { network: networkJson, head, classNames, temperature, thresholds, preprocessing } = parsed.data;
   const { int8, ...form } = parsed.data.graph;
   if (int8 !== undefined) {
     throw new UnsupportedError(
       `${origin}: cannot import 8-bit weights and activations; export the run again without --int8`,
     );
   }
-  const options = { ...form, head, classNames, preprocessing };
+  const options = { ...form, head, classNames, temperature, preprocessing };
   const described = describe(networkJson, options, origin);
   if (!described) return undefined;
   const { network, expected } = described;
@@ -76,6 +76,7 @@ export function readOwnModel(
       head,
       producer: "",
       ...(classNames && { classNames }),
+      ...(temperature === undefined ? {} : { temperature }),
       ...(thresholds && { thresholds }),
       ...(preprocessing && { preprocessing }),
     },

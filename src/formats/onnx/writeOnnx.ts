@@ -1,5 +1,5 @@
 /** Writes a network as an ONNX model. */
-import { encodeHead } from "../../checkpoint/metadata.ts";
+import { encodeDecision, encodeHead } from "../../checkpoint/metadata.ts";
 import { CheckpointError, ConfigError, ShapeError } from "../../errors.ts";
 import { nonFiniteProblem } from "../../finite.ts";
 import { statisticsProblem } from "../../image/prepare/statistics.ts";
@@ -87,6 +87,7 @@ export function onnxMetadata(network: Network, options: OnnxOptions): Readonly<R
     quantization,
     preprocessing,
     classNames,
+    temperature,
     thresholds,
   } = options;
   const int8 = quantization && { calibration: quantization.calibration };
@@ -101,7 +102,7 @@ export function onnxMetadata(network: Network, options: OnnxOptions): Readonly<R
       ...(int8 && { int8 }),
     }),
     ...(classNames && { classNames: JSON.stringify(classNames) }),
-    ...(thresholds && { thresholds: JSON.stringify(thresholds) }),
+    ...encodeDecision({ temperature, thresholds }),
     ...(preprocessing && { preprocessing: JSON.stringify(preprocessing) }),
   };
 }

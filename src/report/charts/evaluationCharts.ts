@@ -1,4 +1,4 @@
-/** Charts of an evaluation: confusion matrix, precision and recall by class, reliability diagram. */
+/** Charts of an evaluation: confusion matrix, precision and recall by class, curves by class, reliability diagram. */
 
 import { printable } from "../../escape.ts";
 import { type Evaluation, labelSetFigures } from "../../training/evaluation/metrics.ts";
@@ -7,29 +7,12 @@ import type { NamedChart } from "../pages/htmlParts.ts";
 import { colours, strongCell } from "../theme.ts";
 import { drawCalibration } from "./calibrationChart.ts";
 import { axisLabel, axisStyle, chartFont, drawChart, fontSize, percentLabels } from "./chart.ts";
-import { drawPrecisionRecall } from "./precisionRecallChart.ts";
+import { drawPrecisionRecall, drawRoc } from "./rankingCharts.ts";
 
 /** The charts of an evaluation; `title` names the network and the data set. */
 export async function evaluationCharts(evaluation: Evaluation, title: string): Promise<readonly NamedChart[]> {
-  const { multiLabel } = evaluation;
-  const first =
-    multiLabel && labelSetFigures(evaluation)
-      ? {
-          name: "precision-recall",
-          heading: "Precision-recall curves",
-          description:
-            "Precision against recall at every threshold. A label's average precision is the area below its curve.",
-          svg: await drawPrecisionRecall(evaluation, multiLabel, title),
-        }
-      : {
-          name: "confusion",
-          heading: "Confusion matrix",
-          description:
-            "One row per true class, one column per predicted class. A stronger colour is a larger fraction of the row.",
-          svg: await drawConfusion(evaluation, title),
-        };
   return [
-    first,
+    ...(labelSetFigures(evaluation) ? [] : [await confusionChart(evaluation, title)]),
     {
       name: "classes",
       heading: "Precision and recall",
@@ -37,12 +20,45 @@ export async function evaluationCharts(evaluation: Evaluation, title: string): P
         "Precision: the fraction of predictions of a class that are right. Recall: the fraction of a class's images that are found.",
       svg: await drawClasses(evaluation, title),
     },
+    ...(await rankingCharts(evaluation, title)),
     {
       name: "calibration",
       heading: "Confidence and accuracy",
       description:
         "On the dashed line the two are equal; below it the network is overconfident. A point's area is its fraction of the images.",
       svg: await drawCalibration(evaluation.calibration, title),
+    },
+  ];
+}
+
+async function confusionChart(evaluation: Evaluation, title: string): Promise<NamedChart> {
+  return {
+    name: "confusion",
+    heading: "Confusion matrix",
+    description:
+      "One row per true class, one column per predicted class. A stronger colour is a larger fraction of the row.",
+    svg: await drawConfusion(evaluation, title),
+  };
+}
+
+/** Curves of each class against all others; none of an evaluation that did not rank images. */
+async function rankingCharts(evaluation: Evaluation, title: string): Promise<readonly NamedChart[]> {
+  const figures = evaluation.multiLabel ?? evaluation.ranking;
+  if (!figures) return [];
+  return [
+    {
+      name: "precision-recall",
+      heading: "Precision-recall curves",
+      description:
+        "Precision against recall at every threshold, each class against all others. The average precision is the area below a curve.",
+      svg: await drawPrecisionRecall(evaluation, figures, title),
+    },
+    {
+      name: "roc",
+      heading: "ROC curves",
+      description:
+        "Recall against the false-positive rate at every threshold, each class against all others. The dashed line is chance.",
+      svg: await drawRoc(evaluation, figures, title),
     },
   ];
 }

@@ -1,6 +1,7 @@
 /** `compare.html`: runs side by side in one self-contained file. */
 
 import { html, type Markup, trusted } from "../markup.ts";
+import { comparedSections } from "../tables/comparedSections.ts";
 import {
   type ComparedRun,
   type Comparison,
@@ -9,7 +10,8 @@ import {
   isDifferent,
   type SettingRow,
 } from "../tables/comparison.ts";
-import { chartSection, type ReportChart } from "./htmlParts.ts";
+import type { Section } from "../tables/sections.ts";
+import { chartSection, type ReportChart, scrollingTable } from "./htmlParts.ts";
 import { filePage } from "./htmlStyle.ts";
 
 const style = `
@@ -26,7 +28,8 @@ summary { cursor: pointer; }
 `;
 
 /** Renders the page. All text is escaped. */
-export function renderComparison({ runs, settings }: Comparison, charts: readonly ReportChart[]): string {
+export function renderComparison(comparison: Comparison, charts: readonly ReportChart[]): string {
+  const { runs, settings } = comparison;
   const different = settings.filter(isDifferent);
   const same = settings.filter((row) => !isDifferent(row));
   const title = `${runs.length} runs compared`;
@@ -36,6 +39,7 @@ export function renderComparison({ runs, settings }: Comparison, charts: readonl
 <h2>Figures</h2>
 ${table("Figures", runs, figureRows(runs), plainCell)}
 </section>
+${comparedSections(comparison).map(tableSection)}
 ${charts.map(chartSection)}
 <section>
 <h2>Settings that differ</h2>
@@ -46,6 +50,14 @@ ${different.length > 0 ? differences(runs, different) : html`<p>None: they were 
 <details><summary>All ${same.length} of them</summary>${sameTable(same)}</details>
 </section>`;
   return filePage(title, main, style);
+}
+
+function tableSection(section: Section): Markup {
+  return html`<section>
+<h2>${section.title}</h2>
+${section.columns.length > 0 ? scrollingTable(section) : []}
+${section.notes.map((note) => html`<p>${note}</p>`)}
+</section>`;
 }
 
 function differences(runs: readonly ComparedRun[], rows: readonly SettingRow[]): Markup {

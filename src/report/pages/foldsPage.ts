@@ -1,4 +1,5 @@
 /** Report of a cross-validation: the figures of each fold, their mean and deviation. */
+import { type Spread, spreadOf } from "../../training/evaluation/spread.ts";
 import { html } from "../markup.ts";
 import { formatCount, formatDuration, formatEpoch, formatLoss, formatPercent } from "../numbers.ts";
 import type { Section } from "../tables/sections.ts";
@@ -50,16 +51,12 @@ function headingOf(name: FigureName, isMultiLabel: boolean): string {
 }
 
 /** Mean and sample standard deviation of each figure that every fold has. */
-export function summarizeFolds(
-  folds: readonly FoldFigures[],
-): Readonly<Record<string, { readonly mean: number; readonly deviation: number }>> {
+export function summarizeFolds(folds: readonly FoldFigures[]): Readonly<Record<string, Spread>> {
   return Object.fromEntries(
     figureNames.flatMap((name) => {
       const values = folds.flatMap(({ figures }) => figures[name] ?? []);
       if (values.length === 0 || values.length < folds.length) return [];
-      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-      const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-      return [[name, { mean, deviation: Math.sqrt(squares / (values.length - 1)) }]];
+      return [[name, spreadOf(values)]];
     }),
   );
 }

@@ -1,12 +1,14 @@
 /** Report of a run as one self-contained HTML file. */
 import { labelSetFigures } from "../../training/evaluation/metrics.ts";
-import { type MultiLabelFigures, thresholdOf } from "../../training/evaluation/multiLabel.ts";
+import { type MultiLabelFigures, type Thresholds, thresholdOf } from "../../training/evaluation/multiLabel.ts";
 import { accuracyNameOf } from "../accuracyName.ts";
 import { type Content, html, type Markup, trusted } from "../markup.ts";
 import { formatCount, formatDuration, formatEpoch, formatLoss, formatMagnitude } from "../numbers.ts";
 import {
   type ClassAccuracy,
   type EvaluationReport,
+  formatAverages,
+  formatInterval,
   formatMultiLabel,
   recallOf,
   topKName,
@@ -105,7 +107,13 @@ function figures(results: ReportResults, evaluation: EvaluationReport | undefine
   const logged = ofSets ? full : "test accuracy";
   const [best, ...others] = ofSets
     ? formatMultiLabel(ofSets)
-    : ([["test accuracy", evaluation && percent(evaluation.top1Accuracy)]] as const);
+    : ([
+        ["test accuracy", evaluation && percent(evaluation.top1Accuracy)],
+        ...(evaluation?.accuracyInterval
+          ? ([["95 % interval", formatInterval(evaluation.accuracyInterval)]] as const)
+          : []),
+        ...(evaluation ? formatAverages(evaluation) : []),
+      ] as const);
   const isOther = last !== undefined && shownEpoch !== undefined && last.epoch !== shownEpoch;
   const lasts: readonly (readonly [name: string, value: string])[] = isOther
     ? [[`${logged}, last (epoch ${formatEpoch(last.epoch)})`, percent(last.accuracy)]]
@@ -131,7 +139,7 @@ function labelSetsOf({ confusion, multiLabel }: EvaluationReport): MultiLabelFig
 
 function classAccuracies(evaluation: EvaluationReport): Markup {
   const ofSets = labelSetsOf(evaluation);
-  if (ofSets) return labelTable(evaluation, ofSets);
+  if (ofSets) return classTable(evaluation, ofSets.threshold);
   const rows = evaluation.perClass.map(classRow);
   const { images, top1Accuracy, topK } = evaluation;
   return html`<section>
@@ -141,23 +149,47 @@ function classAccuracies(evaluation: EvaluationReport): Markup {
 <thead><tr><th scope="col">Class</th><th scope="col" class="number">Right</th><th scope="col" class="number">Accuracy</th><td class="bars"></td></tr></thead>
 <tbody>${rows}</tbody>
 </table>
-</section>`;
+</section>
+${evaluation.averages ? classTable(evaluation) : []}`;
 }
 
-/** Figures of each label. */
-function labelTable({ perClass, images }: EvaluationReport, { threshold }: MultiLabelFigures): Markup {
+/** Figures of each class or label; threshold of those of several labels an image. */
+function classTable({ perClass, images }: EvaluationReport, threshold?: Thresholds): Markup {
+  const title = threshold === undefined ? "Figures of each class" : "Each label";
   const text = (value: number | null | undefined) => (value === null || value === undefined ? "–" : percent(value));
-  const headings = ["Images", "Precision", "Recall", "F1", "Average precision", "Threshold"];
-  const columns = headings.map((heading) => ({ heading, align: "right" }) as const);
-  const rows = perClass.map(({ className, images: own, precision, recall, f1, averagePrecision }, c) => [
-    className,
-    formatCount(own),
-    ...[precision, recall, f1, averagePrecision, thresholdOf(threshold, c)].map(text),
+  const headings = [
+    "Images",
+    "Precision",
+    "95 % interval",
+    "Recall",
+    "95 % interval",
+    "F1",
+    "Average precision",
+    "ROC AUC",
+  ];
+  const columns = [...headings, ...(threshold === undefined ? [] : ["Threshold"])].map(
+    (heading) => ({ heading, align: "right" }) as const,
+  );
+  const rows = perClass.map((own, c) => [
+    own.className,
+    formatCount(own.images),
+    text(own.precision),
+    formatInterval(own.precisionInterval),
+    text(own.recall),
+    formatInterval(own.recallInterval),
+    text(own.f1),
+    text(own.averagePrecision),
+    text(own.rocAuc),
+    ...(threshold === undefined ? [] : [text(thresholdOf(threshold, c))]),
   ]);
+  const decision =
+    threshold === undefined
+      ? "Average precision and ROC AUC are those of a class against all others."
+      : "A label is predicted if its probability is at the threshold or above.";
   return html`<section>
-<h2>Each label</h2>
-<p>${formatCount(images)} test images. A label is predicted if its probability is at the threshold or above.</p>
-${scrollingTable({ title: "Each label", columns: [{ heading: "Label", align: "left" }, ...columns], rows, notes: [] })}
+<h2>${title}</h2>
+<p>${formatCount(images)} test images. ${decision} Intervals are Wilson's and assume independent images.</p>
+${scrollingTable({ title, columns: [{ heading: threshold === undefined ? "Class" : "Label", align: "left" }, ...columns], rows, notes: [] })}
 </section>`;
 }
 

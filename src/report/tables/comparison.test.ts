@@ -40,23 +40,35 @@ const settings = [
 ];
 const many = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZ"].map((letter) => run(letter, [0.5, 0.6]));
 
+/** A paired test, a reason without one, and a group of seeds. */
+const extra = {
+  paired: [
+    { first: "A", second: "B", images: 10_000, onlyFirst: 40, onlySecond: 61, pValue: 0.0460441 },
+    { first: "A", second: "C", problem: "runs/c: no paired test without its predictions; write them with: <command>" },
+  ],
+  seeds: [{ letters: ["A", "C"], seeds: ["0", "1"], bestAccuracy: { mean: 0.9, deviation: 0.0125 } }],
+};
+
 test("in the terminal: 80 columns, every run, differences marked, long values whole, the same ones counted", () => {
   for (const compared of [runs, many]) {
     const rows = settings.map(({ name, values }) => ({
       name,
       values: compared.map((_, i) => values[i % 3] as string),
     }));
-    const text = formatComparison({ runs: compared, settings: rows });
+    const text = formatComparison({ ...extra, runs: compared, settings: rows });
     for (const line of text.split("\n")) assert.ok(displayWidth(line) <= 80, line);
     for (const { letter } of compared) assert.match(text, new RegExp(`^${letter}  .*<${letter}>$`, "m"));
   }
-  const text = formatComparison({ runs, settings });
+  const text = formatComparison({ ...extra, runs, settings });
   assert.match(text, /^recipe\.learningRate +0\.01 +≠ 0\.02 +0\.01$/m);
   assert.match(text, /^dataset\.source\n {2}A {2}\/a\/long\/folder\/1\n {2}B C {2}\/a\/long\/folder\/2$/m);
   assert.doesNotMatch(text, /recipe\.seed/);
+  assert.match(text, /^A C +90\.0 % ± 1\.3 % +– +–$/m);
+  assert.match(text, /^A and B +10,000 +40 +61 +0\.046$/m);
+  assert.match(text, /runs\/c: no paired test without its predictions/);
   assert.match(text, /^1 setting is the same/m);
   assert.match(text, /^parameters( +62,365,122){3}$/m);
-  assert.match(formatComparison({ runs, settings: settings.slice(2) }), /Settings: the same in all runs/);
+  assert.match(formatComparison({ ...extra, runs, settings: settings.slice(2) }), /Settings: the same in all runs/);
 });
 
 test("letters: each point at its place, several where they meet", () => {
@@ -121,10 +133,11 @@ test("letters at the ends of lines do not lie on each other, whatever their orde
 
 test("the page: every figure and setting, escaped, differences marked, nothing asked of the network", async () => {
   const svg = await drawComparison(runs, comparedMeasures.accuracy);
-  const page = renderComparison({ runs, settings }, [{ heading: "Accuracy", description: "…", svg }]);
+  const page = renderComparison({ ...extra, runs, settings }, [{ heading: "Accuracy", description: "…", svg }]);
   assert.match(page, /default-src &#39;none&#39;/);
   assert.doesNotMatch(page, /<A>|(?:src|href)="http/);
-  assert.ok(page.includes("&lt;A&gt;"));
+  assert.ok(page.includes("&lt;A&gt;") && page.includes("&lt;command&gt;"));
+  assert.ok(page.includes('<td class="number">0.046</td>'));
   assert.ok(page.includes('<td class="different">≠ 0.02</td>'));
   assert.equal(page.match(/≠ /g)?.length, 3);
   assert.ok(page.includes('<th scope="row">recipe.<wbr>seed</th>'));

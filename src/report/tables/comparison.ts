@@ -2,7 +2,9 @@
 
 import { formatCount, formatDuration, formatEpoch, formatLoss, formatMagnitude, formatPercent } from "../numbers.ts";
 import { displayWidth, terminalWidth, truncateStart, wrap } from "../text.ts";
+import { comparedSections, type PairedRuns, type SeedGroup, type UnpairedRuns } from "./comparedSections.ts";
 import type { RunFigures } from "./runTable.ts";
+import { formatSections } from "./sections.ts";
 import { type Column, formatTable } from "./terminal.ts";
 
 /** One run in a comparison. */
@@ -33,6 +35,10 @@ export interface SettingRow {
 export interface Comparison {
   readonly runs: readonly ComparedRun[];
   readonly settings: readonly SettingRow[];
+  /** Each further run against the first, on the images of both. */
+  readonly paired: readonly (PairedRuns | UnpairedRuns)[];
+  /** Runs whose settings differ in the random seed only, two or more each. */
+  readonly seeds: readonly SeedGroup[];
 }
 
 /** True if a setting's value differs between runs. */
@@ -94,6 +100,7 @@ export function formatComparison(comparison: Comparison): string {
   return [
     runs.map(({ letter, run }) => `${letter}  ${truncateStart(run, terminalWidth - 3)}`).join("\n"),
     columnTables(runs, figureRows(runs)),
+    formatSections(comparedSections(comparison)),
     formatLetterPlot(
       "Accuracy on held-out images by epoch",
       runs.map(({ letter, log }) => ({

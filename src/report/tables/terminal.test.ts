@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { networks } from "../../network/alexnet.ts";
 import { summarize } from "../../network/summary.ts";
+import { classFigures } from "../../training/evaluation/confusion.ts";
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
 import { displayWidth } from "../text.ts";
 import { formatEvaluation, formatRuns } from "./evaluation.ts";
@@ -101,10 +102,13 @@ const evaluation: Evaluation = {
   loss: 0.33,
   images: 10_000,
   top1Accuracy: 0.884,
+  accuracyInterval: [0.8776, 0.8901],
+  averages: { balancedAccuracy: 0.871, macroF1: 0.872, microF1: 0.884, weightedF1: 0.873 },
+  ranking: { meanAveragePrecision: 0.912, meanRocAuc: null, curves: [], rocCurves: [] },
   topK: { k: 3, accuracy: 0.998 },
   perClass: hostileNames.map((className, i) => {
-    const [precision, recall] = i === 0 ? [null, null] : [0.25, 0.15];
-    return { className, images: 1000 * i, correct: 150 * i, precision, recall };
+    const counted = classFigures(className, { images: 1000 * i, predicted: 600 * i, correct: 150 * i });
+    return { ...counted, averagePrecision: i === 0 ? null : 0.5, rocAuc: i === 0 ? null : 0.75 };
   }),
   confusion: hostileNames.map((_, i) => hostileNames.map((_, j) => (i === 0 ? 0 : 10 * i + j))),
   calibration: { error: 0.0321, confidence: 0.9161, bins: [] },
@@ -121,37 +125,38 @@ const evaluation: Evaluation = {
 };
 
 test("an evaluation fits, whatever the classes are called, and says k", () => {
-  for (const unicode of [true, false]) {
-    const text = formatEvaluation(evaluation, { unicode });
-    assertFits(text);
-    assert.match(text, /^top-1 accuracy +88\.4 %$/m);
-    assert.match(text, /^top-1 error +11\.6 %$/m);
-    assert.match(text, /^top-3 accuracy +99\.8 %$/m);
-    assert.match(text, /^top-3 error +0\.2 %$/m);
-    assert.match(text, /^mean confidence +91\.6 %$/m);
-    assert.match(text, /^calibration error +3\.2 %$/m);
-    assert.match(text, /^T-shirt\/top +4,000 +600 +25\.0 % +15\.0 % {2}(██▍|##)$/m);
-    // A class without images, and never predicted.
-    assert.match(text, /^�\[2J +0 +0 +– +–$/m);
-    // Twenty confusions, of which ten are shown: a row's number is 10 × class + predicted.
-    assert.match(text, /^T-shirt\/top +two�lines +43$/m);
-    assert.match(text, /^x+… +two�lines +23$/m);
-    assert.doesNotMatch(text, / 2[0-2]$/m);
-    // A path keeps its end.
-    assert.match(text, /^…x+\/number-2\.jpg +x+… +x+… +100\.0 % +742\.440$/m);
-    assert.match(text, /^4936 +T-shirt/m);
-    assert.equal(text.includes("\u001b"), false);
-  }
+  const text = formatEvaluation(evaluation);
+  assertFits(text);
+  assert.match(text, /^top-1 accuracy +88\.4 %$/m);
+  assert.match(text, /^95 % interval +87\.8–89\.0 %$/m);
+  assert.match(text, /^balanced accuracy +87\.1 %\nmean F1 +87\.2 %\nweighted F1 +87\.3 %$/m);
+  assert.match(text, /^mean average precision +91\.2 %\nmean ROC AUC +–$/m);
+  assert.match(text, /^top-1 error +11\.6 %$/m);
+  assert.match(text, /^top-3 accuracy +99\.8 %$/m);
+  assert.match(text, /^top-3 error +0\.2 %$/m);
+  assert.match(text, /^mean confidence +91\.6 %$/m);
+  assert.match(text, /^calibration error +3\.2 %$/m);
+  assert.match(text, /^T-shirt\/top +4,000 +25\.0 % +15\.0 % +14–16 % +18\.8 % +50\.0 % +75\.0 %$/m);
+  // A class without images, and never predicted.
+  assert.match(text, /^�\[2J +0 +– +– +– +– +– +–$/m);
+  // Twenty confusions, of which ten are shown: a row's number is 10 × class + predicted.
+  assert.match(text, /^T-shirt\/top +two�lines +43$/m);
+  assert.match(text, /^x+… +two�lines +23$/m);
+  assert.doesNotMatch(text, / 2[0-2]$/m);
+  // A path keeps its end.
+  assert.match(text, /^…x+\/number-2\.jpg +x+… +x+… +100\.0 % +742\.440$/m);
+  assert.match(text, /^4936 +T-shirt/m);
+  assert.equal(text.includes("\u001b"), false);
 });
 
 test("an evaluation whose k is all classes says so", () => {
   const perClass = evaluation.perClass.slice(2);
-  const text = formatEvaluation({ ...evaluation, perClass }, { unicode: true });
+  const text = formatEvaluation({ ...evaluation, perClass });
   assert.match(text, /^top-3 accuracy \(all 3 classes\) +99\.8 %$/m);
 });
 
 test("where nothing was mistaken, no table says so; one class, one image", () => {
-  const perClass = [{ className: "a", images: 1, correct: 1, precision: 1, recall: 1 }];
+  const perClass = [classFigures("a", { images: 1, predicted: 1, correct: 1 })];
   const report: Evaluation = {
     ...evaluation,
     images: 1,
@@ -160,10 +165,10 @@ test("where nothing was mistaken, no table says so; one class, one image", () =>
     worstMistakes: [],
     bestPredictions: [],
   };
-  const text = formatEvaluation(report, { unicode: false });
+  const text = formatEvaluation(report);
   assertFits(text);
   assert.doesNotMatch(text, /confusions|mistakes/i);
-  assert.match(text, /^a +1 +1 +100\.0 % +100\.0 % {2}#{16}$/m);
+  assert.match(text, /^a +1 +100\.0 % +100\.0 % +21–100 % +100\.0 %$/m);
 });
 
 test("the runs of an ensemble fit, with what they are together", () => {

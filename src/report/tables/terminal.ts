@@ -82,26 +82,30 @@ export function showsUnicode(isTerminal: boolean, { LC_ALL, LC_CTYPE, LANG }: Lo
 export interface ClassProbability {
   readonly className: string;
   readonly probability: number;
-  /** For a multi-label network: true if the class is predicted present. */
+  /** With thresholds: true if the class is predicted present. */
   readonly isPresent?: boolean;
 }
 
 const predictionBarCells = 32;
 
-/** Formats one line per class in the given order: name, bar, percentage; for a multi-label network, also its presence. */
+/** Formats one line per class in the given order: name, bar, percentage; with thresholds, also its presence, and a line if none is present. */
 export function formatPredictions(predictions: readonly ClassProbability[], options: BarOptions): string {
-  const isMultiLabel = predictions.some(({ isPresent }) => isPresent !== undefined);
+  const decides = predictions.some(({ isPresent }) => isPresent !== undefined);
   const columns: readonly Column[] = [
     { heading: "", align: "left", shrinks: true },
     { heading: "", align: "left" },
     { heading: "", align: "right" },
-    ...(isMultiLabel ? [{ heading: "", align: "left" } as const] : []),
+    ...(decides ? [{ heading: "", align: "left" } as const] : []),
   ];
   const rows = predictions.map(({ className, probability, isPresent }) => [
     className,
     pad(formatBar(probability, predictionBarCells, options), predictionBarCells, "left"),
     formatPercent(probability),
-    ...(isMultiLabel ? [isPresent ? "present" : ""] : []),
+    ...(decides ? [isPresent ? "present" : ""] : []),
   ]);
-  return formatTable(columns, rows);
+  const isNone = decides && !predictions.some(({ isPresent }) => isPresent);
+  return [formatTable(columns, rows), ...(isNone ? [noneOfThese] : [])].join("\n");
 }
+
+/** Text for an image all of whose classes are below their thresholds. */
+const noneOfThese = "none of these: every class is below its threshold";

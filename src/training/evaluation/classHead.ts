@@ -91,6 +91,22 @@ export function headOfLabels({ labelSets }: Pick<LabelledImages, "labelSets">): 
   return labelSets ? multiLabelHead : softmaxHead;
 }
 
+/** The facts of a model that its head depends on. */
+export interface HeadFacts {
+  readonly head?: HeadName | undefined;
+  readonly temperature?: number | undefined;
+}
+
+/** The head of a model with `outputs` outputs, at its temperature. Throws as `classHeadOf`. */
+export function headOfModel({ head, temperature = 1 }: HeadFacts, outputs: number, origin: string): ClassHead {
+  const plain = classHeadOf(head, outputs, origin);
+  if (temperature === 1) return plain;
+  return {
+    ...plain,
+    scores: (own, count) => Float64Array.from(plain.scores(own, count), (score) => score / temperature),
+  };
+}
+
 /** The head of a network with `outputs` outputs. Throws ConfigError, beginning with `origin`, for outputs that are not class scores. */
 export function classHeadOf(head: HeadName | undefined, outputs: number, origin: string): ClassHead {
   const name = head ?? "softmax";

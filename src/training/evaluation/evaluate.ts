@@ -1,6 +1,16 @@
 /** Evaluation of a program on a split. */
 import type { Split } from "../../dataset/dataset.ts";
-import { type CountedHead, countEvaluation, describePrediction, type Evaluation, type Prediction } from "./metrics.ts";
+import { softmaxHead } from "./classHead.ts";
+import {
+  type CountedHead,
+  countEvaluation,
+  describePrediction,
+  type Evaluation,
+  type LabelErrors,
+  type Prediction,
+  type Suspect,
+} from "./metrics.ts";
+import { countRanking, type Ranking, type RankingCounter } from "./ranking.ts";
 import { type ScoredBatch, type ScoreOptions, type ScoringProgram, scoreSplit } from "./scores.ts";
 
 /** Options of computing an evaluation from scores. */
@@ -22,6 +32,58 @@ export interface EvaluateOptions extends Omit<ScoreOptions, keyof CountOptions>,
  */
 export function evaluate(program: ScoringProgram, options: EvaluateOptions): Promise<Evaluation | undefined> {
   return evaluateScores(scoreSplit(program, options), options);
+}
+
+/**
+ * Like `evaluateScores`, with the figures that need the probabilities of all images, which are kept: 9 bytes per image and class. A multi-label network
+ * ranks images in any evaluation.
+ */
+export async function evaluateInDetail(
+  scored: AsyncIterable<ScoredBatch>,
+  options: CountOptions,
+): Promise<Evaluation | undefined> {
+  const { classNames, head = softmaxHead } = options;
+  if (head.isMultiLabel) return evaluateScores(scored, options);
+  const counter = countRanking(classNames.length, head);
+  const evaluation = await evaluateScores(counted(scored, counter), options);
+  if (!evaluation) return undefined;
+  const { ranking, perClass, labels } = await counter.result();
+  return {
+    ...evaluation,
+    perClass: evaluation.perClass.map((own, c) => ({ ...own, ...perClass[c] })),
+    ranking,
+    ...(labels && { labelErrors: describeLabels(labels, options) }),
+  };
+}
+
+/** Maximum number of suspects in an evaluation. */
+const SUSPECTS = 100;
+
+function describeLabels(
+  { suspects, ...joint }: NonNullable<Ranking["labels"]>,
+  { split, classNames }: CountOptions,
+): LabelErrors {
+  const nameOf = (c: number) => classNames[c] ?? String(c);
+  const shown = suspects.slice(0, SUSPECTS).map((suspect): Suspect => {
+    const { image: index, label, suggested, probability, labelProbability, margin } = suspect;
+    const file = split.path?.(index);
+    return {
+      index,
+      ...(file === undefined ? {} : { file }),
+      className: nameOf(label),
+      suggested: nameOf(suggested),
+      ...{ probability, classProbability: labelProbability, margin },
+    };
+  });
+  return { count: suspects.length, ...joint, suspects: shown };
+}
+
+/** Adds each batch to a counter on its way. */
+async function* counted(scored: AsyncIterable<ScoredBatch>, counter: RankingCounter): AsyncGenerator<ScoredBatch> {
+  for await (const batch of scored) {
+    counter.add(batch);
+    yield batch;
+  }
 }
 
 /** Computes an evaluation from scores. Undefined if it was aborted. */

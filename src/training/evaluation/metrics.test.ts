@@ -76,7 +76,7 @@ test("with fewer than five classes k is their number, which the report says", ()
   const result = evaluate(["a", "b", "c"], rows([1, 2, 3], [3, 2, 1]), [0, 0]);
   assert.deepEqual([result.topK, result.top1Accuracy], [{ k: 3, accuracy: 1 }, 0.5]);
   assert.match(
-    formatEvaluation({ ...result, worstMistakes: [], bestPredictions: [] }, { unicode: false }),
+    formatEvaluation({ ...result, worstMistakes: [], bestPredictions: [] }),
     /top-3 accuracy \(all 3 classes\)/,
   );
 });

@@ -3,14 +3,19 @@ import { joinedLabels, type LabelSet } from "../../dataset/labelSets.ts";
 import { ConfigError, NonFiniteError } from "../../errors.ts";
 import { type Calibration, countCalibration } from "./calibration.ts";
 import { type ClassHead, checkScores, type Judged, type Scores, softmaxHead } from "./classHead.ts";
-import { type ClassFigures, countConfusion } from "./confusion.ts";
+import { type ClassAverages, type ClassFigures, classAverages, countConfusion, fraction } from "./confusion.ts";
+import { type Interval, wilsonInterval } from "./intervals.ts";
+import type { ConfidentJoint } from "./labelErrors.ts";
+import type { RankingFigures } from "./labelRanking.ts";
 import {
   countLabels,
   DEFAULT_THRESHOLD,
   type MultiLabelFigures,
   presentClasses,
   type Thresholds,
+  thresholdOf,
 } from "./multiLabel.ts";
+import type { RejectionFigures } from "./rejection.ts";
 
 /** Results over a set of images. Accuracies are fractions. */
 export interface Figures {
@@ -20,15 +25,21 @@ export interface Figures {
   readonly images: number;
   /** Fraction of images whose most probable class is the correct one; with label sets, one of their classes. */
   readonly top1Accuracy: number;
+  /** Wilson interval of the accuracy, 95 %; with label sets, of the exact match. It assumes independent images. */
+  readonly accuracyInterval: Interval;
   /** Fraction of images whose class, or one of whose classes, is among the k most probable; k is 5, or the number of classes if that is less. */
   readonly topK: { readonly k: number; readonly accuracy: number };
   /** Precision and recall by class. For a multi-label network, a class counts as predicted at the threshold or above. */
   readonly perClass: readonly ClassFigures[];
+  /** Averages over the classes; absent for a multi-label network, whose averages are in `multiLabel`. */
+  readonly averages?: ClassAverages;
   /** For a multi-label network only. */
   readonly multiLabel?: MultiLabelFigures;
   /** Images of each class (row) by the most probable class (column); empty with label sets. */
   readonly confusion: readonly (readonly number[])[];
   readonly calibration: Calibration;
+  /** Images at or above the threshold of a network with one class per image; absent without a threshold. */
+  readonly rejection?: RejectionFigures;
 }
 
 /** The prediction for one image. */
@@ -55,6 +66,27 @@ export interface Evaluation extends Figures {
   readonly worstMistakes: readonly Prediction[];
   /** Up to ten correctly classified images, the highest probability first. */
   readonly bestPredictions: readonly Prediction[];
+  /** Each class against all others over all thresholds; absent for a multi-label network, whose figures are in `multiLabel`, and in training. */
+  readonly ranking?: RankingFigures;
+  /** Suspected label errors by confident learning; absent where `ranking` is, and if fewer than two classes have images. */
+  readonly labelErrors?: LabelErrors;
+}
+
+/** Suspected label errors of images with one class each. */
+export interface LabelErrors extends ConfidentJoint {
+  /** Number of suspected images. */
+  readonly count: number;
+  /** The first 100 of them, the lowest margin first. */
+  readonly suspects: readonly Suspect[];
+}
+
+/** An image whose label is suspected to be wrong. */
+export interface Suspect extends Pick<Prediction, "index" | "file" | "className" | "classProbability"> {
+  /** The class that the probabilities suggest, and its probability. */
+  readonly suggested: string;
+  readonly probability: number;
+  /** Probability of the image's own class minus the highest of the other classes. */
+  readonly margin: number;
 }
 
 /** Figures of images with label sets; undefined if each image has one class. */
@@ -87,11 +119,11 @@ export interface EvaluationCounter {
   result(): Figures;
 }
 
-/** Interpretation of scores: their head, and the minimum probability of a class that is present, for a multi-label network. */
+/** Interpretation of scores: their head, and the minimum probability of a class. */
 export interface CountedHead {
   /** Default: softmax. */
   readonly head?: ClassHead | undefined;
-  /** Default 0.5. */
+  /** Minimum probability of a class. Default: 0.5 for a multi-label network; otherwise none, and no image is rejected. */
   readonly threshold?: Thresholds | undefined;
   /** Label sets, if labels are their indices; requires a multi-label head. */
   readonly labelSets?: readonly LabelSet[] | undefined;
@@ -99,7 +131,8 @@ export interface CountedHead {
 
 /** Starts counting; each row has one score per class name. */
 export function countEvaluation(classNames: readonly string[], reading: CountedHead = {}): EvaluationCounter {
-  const { head = softmaxHead, threshold = DEFAULT_THRESHOLD, labelSets } = reading;
+  const { head = softmaxHead, threshold: given, labelSets } = reading;
+  const threshold = given ?? DEFAULT_THRESHOLD;
   const classes = classNames.length;
   const labelCounter = head.isMultiLabel ? countLabels(classNames, threshold, head) : undefined;
   const judgeRow = labelSets ? setJudge(labelSets, head, threshold) : classJudge(head);
@@ -110,6 +143,7 @@ export function countEvaluation(classNames: readonly string[], reading: CountedH
   let lossSum = 0;
   let correct = 0;
   let inTopK = 0;
+  const rejection = given === undefined || head.isMultiLabel ? undefined : countRejection(given);
   return {
     add(scores, labels, count) {
       return Array.from({ length: count }, (_, row) => {
@@ -122,20 +156,46 @@ export function countEvaluation(classNames: readonly string[], reading: CountedH
         if (!labelSets) confusion.add(judgement.labels[0] as number, judgement.predicted[0] as number);
         labelCounter?.add(own, judgement.labels);
         calibration.add(best.probability, best.isCorrect);
+        rejection?.add(judgement);
         if (best.isCorrect) correct++;
         if (rank < k) inTopK++;
         return judgement;
       });
     },
-    result: () => ({
-      loss: lossSum / images,
-      images,
-      top1Accuracy: correct / images,
-      topK: { k, accuracy: inTopK / images },
-      ...(labelSets ? { perClass: [], confusion: [] } : confusion.result()),
-      ...labelCounter?.result(),
-      calibration: calibration.result(),
-    }),
+    result() {
+      const counted = labelSets ? { perClass: [], confusion: [] } : confusion.result();
+      const ofLabels = labelCounter?.result();
+      const figures = {
+        loss: lossSum / images,
+        images,
+        top1Accuracy: correct / images,
+        topK: { k, accuracy: inTopK / images },
+        ...counted,
+        ...(ofLabels ?? { averages: classAverages(counted.perClass) }),
+        calibration: calibration.result(),
+        ...(rejection && { rejection: rejection.result() }),
+      };
+      return {
+        ...figures,
+        accuracyInterval: wilsonInterval(Math.round(accuracyOf(figures) * images), images) ?? [0, 1],
+      };
+    },
+  };
+}
+
+/** Starts counting the images whose predicted class is at its threshold or above. */
+function countRejection(threshold: Thresholds) {
+  let [images, accepted, correct] = [0, 0, 0];
+  return {
+    add({ probability, predicted, isCorrect }: Judgement) {
+      images++;
+      if (probability < thresholdOf(threshold, predicted[0] as number)) return;
+      accepted++;
+      if (isCorrect) correct++;
+    },
+    result: (): RejectionFigures => {
+      return { threshold, accepted, coverage: accepted / images, accuracy: fraction(correct, accepted) };
+    },
   };
 }
 

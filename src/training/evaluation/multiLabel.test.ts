@@ -103,7 +103,7 @@ test("fitted thresholds reach the best F1 score of scikit-learn's curve", () => 
 
 test("a label by hand: ties are predicted together; a curve has at most 100 points", () => {
   const present = [true, false, true, false];
-  const points = rankLabel({ scores: [2, 1, 1, -1], isPresent: (image) => present[image] === true });
+  const points = rankLabel({ scores: Float32Array.of(2, 1, 1, -1), isPresent: (image) => present[image] === true });
   assert.deepEqual(
     points.map(({ score, precision, recall }) => [score, precision, recall]),
     [
@@ -118,7 +118,7 @@ test("a label by hand: ties are predicted together; a curve has at most 100 poin
     0.5,
     "midway between 0.75 and 0.25",
   );
-  const tie = [1, -1].map((score) => ({ score, precision: 0.5, recall: 0.5, f1: 0.5 }));
+  const tie = [1, -1].map((score) => ({ score, precision: 0.5, recall: 0.5, falsePositiveRate: 0.5, f1: 0.5 }));
   assert.equal(
     bestThreshold(tie, (score) => (score + 2) / 4, 0.5),
     0.5,

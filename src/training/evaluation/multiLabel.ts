@@ -2,8 +2,9 @@
 import type { LabelSet } from "../../dataset/labelSets.ts";
 import { NonFiniteError } from "../../errors.ts";
 import type { ClassHead, Scores } from "./classHead.ts";
-import type { ClassFigures } from "./confusion.ts";
-import { averagePrecision, bestThreshold, precisionCurve, type RankedPoint, rankLabel } from "./labelRanking.ts";
+import { type ClassCounts, type ClassFigures, classFigures, fraction } from "./confusion.ts";
+import { keepScores } from "./keptScores.ts";
+import { bestThreshold, mean, type RankingFigures, rankedClass, rankingFigures, rankLabel } from "./labelRanking.ts";
 
 /** Minimum probability of a class that is present, unless others are given or stored with the weights. */
 export const DEFAULT_THRESHOLD = 0.5;
@@ -11,21 +12,21 @@ export const DEFAULT_THRESHOLD = 0.5;
 /** Minimum probability of a class that is present: one for all classes, or one for each. */
 export type Thresholds = number | readonly number[];
 
-/** Minimum probability of a class that is present: the given one, or that of the model, or 0.5. */
+/** Minimum probability of a class: the given one, or that of the model; undefined for the default of the head. */
 export function thresholdsOf(
   model: { readonly thresholds?: readonly number[] | undefined },
   given?: number,
-): Thresholds {
-  return given ?? model.thresholds ?? DEFAULT_THRESHOLD;
+): Thresholds | undefined {
+  return given ?? model.thresholds;
 }
 
 /** The threshold of a class. */
-export function thresholdOf(thresholds: Thresholds, label: number): number {
+export function thresholdOf(thresholds: Thresholds = DEFAULT_THRESHOLD, label: number): number {
   return typeof thresholds === "number" ? thresholds : (thresholds[label] ?? DEFAULT_THRESHOLD);
 }
 
 /** Metrics of a multi-label network. An image of a data set with one class per image counts as showing this class and no other. */
-export interface MultiLabelFigures {
+export interface MultiLabelFigures extends RankingFigures {
   /** Minimum probability of a class that counts as present: one for all classes, or one for each. */
   readonly threshold: Thresholds;
   /** Fraction of images for which exactly their own classes are predicted. */
@@ -36,12 +37,8 @@ export interface MultiLabelFigures {
   readonly macroF1: number;
   /** F1 score of all decisions together: 2 · correct / (predicted + images), summed over the classes. */
   readonly microF1: number;
-  /** Mean of all defined average precisions; null if there is none. */
-  readonly meanAveragePrecision: number | null;
   /** Threshold of the best F1 score of each class on these images; 0.5 for a class without images. */
   readonly fittedThresholds: readonly number[];
-  /** Precision by recall of each class as [recall, precision], at most 100 points; empty without images. */
-  readonly curves: readonly (readonly (readonly [recall: number, precision: number])[])[];
 }
 
 export interface LabelCounter {
@@ -64,109 +61,52 @@ export function presentClasses(probabilities: ArrayLike<number>, thresholds: Thr
  * precision depends on the order of all images.
  */
 export function countLabels(classNames: readonly string[], threshold: Thresholds, head: ClassHead): LabelCounter {
-  const counts = classNames.map((): LabelCounts => ({ images: 0, predicted: 0, correct: 0 }));
-  const kept = keepScores(classNames.length);
+  const counts = classNames.map((): ClassCounts => ({ images: 0, predicted: 0, correct: 0 }));
+  const kept = keepScores(classNames.length, Float32Array);
   let [all, exact] = [0, 0];
   return {
     add(scores, labels) {
       kept.add(scores, labels);
       const present = presentClasses(head.probabilities(scores), threshold);
-      for (const c of present) (counts[c] as LabelCounts).predicted++;
-      for (const c of labels) (counts[c] as LabelCounts).images++;
+      for (const c of present) (counts[c] as ClassCounts).predicted++;
+      for (const c of labels) (counts[c] as ClassCounts).images++;
       const right = present.filter((c) => labels.includes(c));
-      for (const c of right) (counts[c] as LabelCounts).correct++;
+      for (const c of right) (counts[c] as ClassCounts).correct++;
       all++;
       if (present.length === labels.length && right.length === labels.length) exact++;
     },
     result() {
       const probabilityOf = (score: number) => head.probabilities(Float64Array.of(score))[0] as number;
       // Label by label, because the points of all labels would take more memory than the scores.
-      const ranked = classNames.map((_, c) => rankedFigures(rankLabel(kept.of(c)), probabilityOf));
-      const perClass = counts.map(({ images, predicted, correct }, c) => ({
-        className: classNames[c] as string,
-        images,
-        correct,
-        precision: fraction(correct, predicted),
-        recall: fraction(correct, images),
-        f1: fraction(2 * correct, predicted + images),
-        averagePrecision: ranked[c]?.averagePrecision ?? null,
+      const ranked = classNames.map((_, c) => {
+        const points = rankLabel(kept.of(c));
+        return { ...rankedClass(points), threshold: bestThreshold(points, probabilityOf, DEFAULT_THRESHOLD) };
+      });
+      const perClass = counts.map((own, c) => ({
+        ...classFigures(classNames[c] as string, own),
+        ...(ranked[c] as (typeof ranked)[number]).areas,
       }));
       const multiLabel = {
         threshold,
         exactMatch: exact / all,
         ...decisionFigures(counts, all),
         macroF1: mean(perClass.flatMap(({ f1 }) => f1 ?? [])) ?? 0,
-        meanAveragePrecision: mean(perClass.flatMap((each) => each.averagePrecision ?? [])),
+        ...rankingFigures(ranked),
         fittedThresholds: ranked.map((each) => each.threshold),
-        curves: ranked.map(({ curve }) => curve),
       };
       return { perClass, multiLabel };
     },
   };
 }
 
-/** Numbers of a label: images that have it, images for which it is predicted, and images of both. */
-interface LabelCounts {
-  images: number;
-  predicted: number;
-  correct: number;
-}
-
 /** Figures of all decisions together, one for each of `all` images and label. */
-function decisionFigures(counts: readonly LabelCounts[], all: number) {
-  const sum = (of: keyof LabelCounts) => counts.reduce((total, count) => total + count[of], 0);
+function decisionFigures(counts: readonly Readonly<ClassCounts>[], all: number) {
+  const sum = (of: keyof ClassCounts) => counts.reduce((total, count) => total + count[of], 0);
   const [images, predicted, correct] = [sum("images"), sum("predicted"), sum("correct")];
   return {
     hammingLoss: (images + predicted - 2 * correct) / (all * counts.length),
     microF1: fraction(2 * correct, predicted + images) ?? 0,
   };
-}
-
-/** Figures of one label over all thresholds. */
-function rankedFigures(points: readonly RankedPoint[], probabilityOf: (score: number) => number) {
-  return {
-    averagePrecision: averagePrecision(points),
-    threshold: bestThreshold(points, probabilityOf, DEFAULT_THRESHOLD),
-    curve: precisionCurve(points),
-  };
-}
-
-/** Images kept in one block of memory. */
-const BLOCK = 1024;
-
-/** Keeps the scores of all images, and which classes they have. */
-function keepScores(classes: number) {
-  const blocks: { readonly scores: Float32Array; readonly present: Uint8Array }[] = [];
-  let images = 0;
-  return {
-    add(scores: Scores, labels: LabelSet) {
-      const row = images++ % BLOCK;
-      if (row === 0) {
-        blocks.push({ scores: new Float32Array(BLOCK * classes), present: new Uint8Array(BLOCK * classes) });
-      }
-      const { scores: kept, present } = blocks.at(-1) as (typeof blocks)[number];
-      for (let c = 0; c < classes; c++) kept[c * BLOCK + row] = scores[c] as number;
-      for (const c of labels) present[c * BLOCK + row] = 1;
-    },
-    of(c: number) {
-      const scores = new Float32Array(images);
-      const present = new Uint8Array(images);
-      for (const [b, block] of blocks.entries()) {
-        const count = Math.min(BLOCK, images - b * BLOCK);
-        scores.set(block.scores.subarray(c * BLOCK, c * BLOCK + count), b * BLOCK);
-        present.set(block.present.subarray(c * BLOCK, c * BLOCK + count), b * BLOCK);
-      }
-      return { scores, isPresent: (image: number) => present[image] === 1 };
-    },
-  };
-}
-
-function fraction(part: number, whole: number): number | null {
-  return whole > 0 ? part / whole : null;
-}
-
-function mean(values: readonly number[]): number | null {
-  return values.length > 0 ? values.reduce((sum, value) => sum + value, 0) / values.length : null;
 }
 
 /**

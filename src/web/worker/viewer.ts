@@ -17,7 +17,7 @@ import { type NetworkModel, writeWeights } from "../../model/networkModel.ts";
 import { type ClassScore, rankClasses } from "../../model/predictRows.ts";
 import { classesOf, isStochastic, type Network, operations } from "../../network/network.ts";
 import { sizeOf } from "../../shape.ts";
-import { type ClassHead, checkOutputs, classHeadOf } from "../../training/evaluation/classHead.ts";
+import { type ClassHead, checkOutputs, headOfModel } from "../../training/evaluation/classHead.ts";
 import { thresholdsOf } from "../../training/evaluation/multiLabel.ts";
 import { answerCalls, emit } from "./calls.ts";
 import { compileLayers, type LayerChain } from "./layerChain.ts";
@@ -119,7 +119,7 @@ export function serveViewer(): void {
 async function openModel(file: ModelFile, engine: Engine): Promise<Opened> {
   const model = "bytes" in file ? await readModelBytes(file.bytes, file.name) : unpackModel(file.packed, file.name);
   const { network } = model;
-  const head = classHeadOf(model.head, classesOf(network), network.name);
+  const head = headOfModel(model, classesOf(network), network.name);
   return { model, engine, head, chain: await compileLayers(model, engine) };
 }
 

@@ -1,0 +1,123 @@
+/** Temperature and threshold: fitted, stored with the weights, used by predictions and exports. */
+import assert from "node:assert/strict";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { loadModel } from "../src/checkpoint/model.ts";
+import { withReader } from "../src/checkpoint/safetensorsReader.ts";
+import { exportModel } from "../src/exchange/exportModel.ts";
+import { readOnnx } from "../src/formats/onnx/readOnnx.ts";
+import { openClassifier } from "../src/model/classifier.ts";
+import { loadEvaluationData } from "../src/model/evaluationData.ts";
+import { fitDecision } from "../src/model/fitDecision.ts";
+import { openLayerOutputs } from "../src/model/layerOutputs.ts";
+import { trainClassifier } from "../src/trainer/trainClassifier.ts";
+import { assertClose } from "./assertClose.ts";
+import { runMain } from "./mainOutput.ts";
+import { runOnnx } from "./onnxRuntime.ts";
+import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+
+let folder: string;
+const at = (name: string) => join(folder, name);
+const best = () => at("run/best.safetensors");
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "alexnet-decision-"));
+  await mkdir(at("data"));
+  await writeTinyDataset(at("data"), { train: 320, test: 80 });
+  const options = { dataDir: at("data"), threads: 1, epochs: 1, batchSize: 16 };
+  await trainClassifier({ ...options, network: tinyNetwork, run: at("run") });
+});
+after(() => rm(folder, { recursive: true }));
+
+/** Class probabilities of an image, in the order of the classes. */
+async function predicted(path: string) {
+  const classifier = await openClassifier(path, { threads: 1 });
+  try {
+    const data = Uint8Array.from({ length: 28 * 28 }, (_, i) => (i * 37) % 256);
+    const scores = await classifier.predict({ width: 28, height: 28, channels: 1, data });
+    const { classNames } = classifier.model;
+    const of = (name: string) => scores.find(({ className }) => className === name)?.probability ?? Number.NaN;
+    return { scores, probabilities: classNames.map(of) };
+  } finally {
+    await classifier.close();
+  }
+}
+
+test("without validation images: fitted on half of the test images, evaluated on the others", async () => {
+  const model = await loadModel(best());
+  const halves = await Promise.all(
+    (["fit", "rest"] as const).map((held) => loadEvaluationData(at("run"), best(), model, { held })),
+  );
+  const imagesOf = ({ split }: (typeof halves)[number]) =>
+    Array.from({ length: split.length }, (_, i) => Buffer.from(split.image(i).data).toString("base64"));
+  const [fit, rest] = halves.map((half) => new Set(imagesOf(half)));
+  assert.deepEqual([fit?.size, rest?.size], [40, 40]);
+  assert.ok([...(fit ?? [])].every((image) => !rest?.has(image)));
+  for (const { close } of halves) close();
+});
+
+test("stored with the weights, which stay the same; predictions and ONNX divide the logits; removed again", async () => {
+  const weightsOf = () => withReader(best(), async (reader) => Promise.all(reader.tensors.map(({ name }) => reader.read(name))));
+  const [plain, weights, before] = [await predicted(at("run")), await weightsOf(), await loadModel(best())];
+  const args = ["evaluate", at("run"), "--temperature", "fit", "--coverage", "0.5", "--json", "--threads", "1"];
+  const { exit, stdout, stderr } = await runMain(...args);
+  assert.equal(exit, 0, stderr);
+  assert.match(
+    stderr,
+    /temperature [\d.]+, threshold [\d.]+ %; fitted on 40 test \(one half; .*stored with the weights/,
+  );
+  const { fitted, images, rejection } = JSON.parse(stdout);
+  assert.deepEqual([images, fitted.images], [40, 40]);
+  assert.ok(fitted.loss.after < fitted.loss.before && rejection.coverage > 0.2 && rejection.coverage < 0.8);
+  const { temperature = 0, thresholds, ...others } = await loadModel(best());
+  assert.equal(temperature, fitted.temperature);
+  assert.deepEqual(thresholds, new Array(10).fill(fitted.threshold));
+  const { temperature: _, thresholds: __, ...expected } = before;
+  assert.deepEqual([others, await weightsOf()], [expected, weights]);
+
+  const now = await predicted(at("run"));
+  const powers = plain.probabilities.map((p) => p ** (1 / temperature));
+  const sum = powers.reduce((a, b) => a + b, 0);
+  const divided = powers.map((p) => p / sum);
+  assertClose(now.probabilities, divided, { relative: 1e-9, absolute: 0 }, "softmax(log p / T) = p^(1/T) / Σ");
+  const top = now.scores[0];
+  assert.equal(top?.isPresent, (top?.probability ?? 0) >= fitted.threshold);
+
+  await exportModel(at("run"), at("model.onnx"), { flags: new Set(["probabilities"]) });
+  const file = await readFile(at("model.onnx"));
+  const outputs = await openLayerOutputs(at("run"), ({ layers }) => [layers.at(-1)?.name ?? ""], { threads: 1 });
+  const input = Float32Array.from({ length: 28 * 28 }, (_, i) => Math.sin(i));
+  const [logits = new Float32Array()] = await outputs.forward(input, 1);
+  await outputs.close();
+  const exponentials = [...logits].map((logit) => Math.exp(logit / temperature));
+  const total = exponentials.reduce((a, b) => a + b, 0);
+  const runtime = await runOnnx(file, input, [1, 1, 28, 28]);
+  // ONNX Runtime computes in f32, its layers in another order.
+  assertClose(
+    [...runtime],
+    exponentials.map((e) => e / total),
+    { relative: 1e-4, absolute: 1e-6 },
+    "ONNX Runtime",
+  );
+  const { metadata } = readOnnx(file, "model.onnx");
+  assert.deepEqual([metadata.temperature, metadata.thresholds], [temperature, thresholds]);
+
+  assert.equal(await fitDecision(at("run"), { temperature: "remove", threads: 1 }), undefined);
+  assert.deepEqual(await loadModel(best()), before);
+  assert.deepEqual((await predicted(at("run"))).probabilities, plain.probabilities);
+});
+
+test("a threshold of one prediction; flags that contradict each other are refused", async () => {
+  const rejected = await runMain("evaluate", at("run"), "--threshold", "0.999", "--threads", "1");
+  assert.match(rejected.stdout, /^coverage at 99\.9 % +0\.0 %\naccuracy at 99\.9 % +–$/m);
+  for (const flags of [
+    ["--coverage", "0.9", "--max-error", "0.1"],
+    ["--temperature", "fit", "--split", "train"],
+    ["--coverage", "0.9", "--threshold", "0.5"],
+  ]) {
+    const { exit, stdout } = await runMain("evaluate", at("run"), ...flags);
+    assert.deepEqual([exit, stdout], [2, ""], flags.join(" "));
+  }
+});
