@@ -57,7 +57,7 @@ export const fit: Experiment = {
     "The images are made for this question: a bright ellipse on noise, round or long, in the middle or at an end, in images of aspect ratios from 1:3 to 3:1. Photos may give another order.",
     'For photos: --config with a data set, such as {"dataset": "flowers"}.',
   ],
-  quick: { settings: { epochs: 3 } },
+  quick: { settings: { epochs: 2 } },
   makeImages: (folder, scale) =>
-    writeMadeImages(folder, scale === "full" ? { train: 4000, test: 1000 } : { train: 400, test: 100 }),
+    writeMadeImages(folder, scale === "full" ? { train: 4000, test: 1000 } : { train: 240, test: 80 }),
 };

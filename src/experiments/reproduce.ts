@@ -8,13 +8,14 @@ import { storedDataset } from "../dataset/sources/datasets.ts";
 import type { EngineName } from "../engine/select/engineNames.ts";
 import { ConfigError, codeOf, DataError, messageOf, UsageError } from "../errors.ts";
 import { parseJsonText } from "../schema.ts";
+import { timeLimit } from "../timeLimit.ts";
 import type { TrainObserver } from "../trainer/trainObserver.ts";
 import { runSweep } from "../tuning/sweep.ts";
 import { evaluateSeed } from "./evaluations.ts";
 import { DEFAULT_SEEDS, type Experiment, type Values } from "./experiment.ts";
 import { findExperiment } from "./experiments.ts";
 import { type ExperimentResult, writeResults } from "./report.ts";
-import type { ArmResult, SeedResult } from "./results.ts";
+import type { ArmResult, Measured, SeedResult } from "./results.ts";
 import {
   chooseValues,
   describeTrial,
@@ -82,7 +83,7 @@ export async function reproduce(name: string, options: ReproduceOptions): Promis
   try {
     await keepIdentity(output, experiment, quick);
     const images = await madeImages(experiment, output, quick);
-    const time = maxMinutes === undefined ? undefined : AbortSignal.timeout(maxMinutes * 60_000);
+    const time = timeLimit(maxMinutes);
     const signal = AbortSignal.any([options.signal, time].filter((one) => one !== undefined));
     const call: SeedCall = {
       ...options,
@@ -184,12 +185,19 @@ function scaled(experiment: Experiment, { quick, settings, arms: named, search }
     throw new UsageError(`reproduce ${experiment.name}: unknown arm "${unknown[0]}"; expected one of ${known}`);
   }
   const values = search ?? scale?.search;
+  const isTrained = (measured: Measured | undefined) => measured === undefined || names.includes(measured.arm);
   return {
     ...experiment,
     arms: experiment.arms.filter(({ name }) => names.includes(name)),
+    findings: experiment.findings.filter(({ of, to }) => isTrained(of) && isTrained(to)),
     ...(experiment.search && values ? { search: { ...experiment.search, values } } : {}),
-    overrides: { ...scale?.settings, ...settings },
+    overrides: given({ ...scale?.settings, ...settings }),
   };
+}
+
+/** Settings without those that are undefined. */
+function given(settings: Values): Values {
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }
 
 /** Engine and threads of evaluations, if the settings name them. */
@@ -243,11 +251,11 @@ async function requireData(
   const dataDir = overrides["dataDir"] ?? base.dataDir;
   for (const each of typeof dataset === "string" ? [dataset] : needs) {
     const source = await storedDataset(each);
-    const given = typeof dataDir === "string" ? { dataDir } : {};
-    if (await source.locate(given)) continue;
+    const located = typeof dataDir === "string" ? { dataDir } : {};
+    if (await source.locate(located)) continue;
     try {
       const onProgress = observer?.onDownload?.bind(observer);
-      (await source.load({ ...given, signal, onProgress })).close?.();
+      (await source.load({ ...located, signal, onProgress })).close?.();
     } catch (cause) {
       if (!(cause instanceof DataError)) throw cause;
       throw new DataError(`reproduce ${name}: the data set ${each} is missing. ${cause.message}`, { cause });
