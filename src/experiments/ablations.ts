@@ -179,7 +179,7 @@ function partsOf(
 }
 
 const source =
-  "Krizhevsky, Sutskever, Hinton 2012, §3.2 to §5; the study of AlexNet that the project implements, table “method → effect”";
+  "Krizhevsky, Sutskever, Hinton 2012, §3.2 to §5; a study of AlexNet of 2021, in Chinese, table “method → effect”";
 const claim =
   "Local response normalization, overlapping pooling, dropout, weight decay, augmentation and two towers each lower the error or the overfitting.";
 const notes = [

@@ -39,8 +39,7 @@ const x = { title: "training images", scale: "log" } as const;
 export const dataSize: Experiment = {
   name: "data-size",
   title: "Fits to the input by the number of images",
-  source:
-    "the study of AlexNet that the project implements, §5: how to change a data set's image size to fit the input",
+  source: "A study of AlexNet of 2021, in Chinese, §5: how to change a data set's image size to fit the input",
   claim:
     "Random crops lower the test error, more so where images are few. A larger input costs time in proportion to its area.",
   minutes: 320,

@@ -8,7 +8,7 @@ import { CheckpointError, codeOf, messageOf } from "../errors.ts";
 import { evaluateEnsemble } from "../model/evaluateEnsemble.ts";
 import type { OpenOptions } from "../model/openModel.ts";
 import { parseJsonText } from "../schema.ts";
-import type { Experiment } from "./experiment.ts";
+import type { Experiment, Values } from "./experiment.ts";
 import type { MeasuredTrial } from "./trials.ts";
 
 const storedSchema = z.record(z.string(), z.record(z.string(), z.number()));
@@ -35,7 +35,7 @@ export interface EvaluateSeedOptions extends Pick<OpenOptions, "engine" | "threa
  * Throws CheckpointError if evaluations.json is not a file of evaluations.
  */
 export async function evaluateSeed(
-  { arms, evaluations = [] }: Experiment,
+  { base, arms, evaluations = [] }: Experiment,
   trials: readonly MeasuredTrial[],
   { folder, output, signal, onProgress, ...opening }: EvaluateSeedOptions,
 ): Promise<Evaluated | undefined> {
@@ -47,13 +47,14 @@ export async function evaluateSeed(
     for (const { name, networks, tenCrop, split, limit } of evaluations) {
       if (made[arm]?.[name] !== undefined) continue;
       const paths = own.slice(0, networks).map(({ run }) => checkpointFiles(join(output, run)).last);
+      const most = limitOf({ ...base, ...own[0]?.trial.values }, { split, limit });
       const evaluation = await evaluateEnsemble(paths, {
         ...opening,
         batchSize: BATCH,
         signal,
         ...(tenCrop ? { tenCrop } : {}),
         ...(split ? { split } : {}),
-        ...(limit === undefined ? {} : { limit }),
+        ...(most === undefined ? {} : { limit: most }),
         ...(onProgress ? { onProgress } : {}),
       });
       if (!evaluation) return undefined;
@@ -62,6 +63,12 @@ export async function evaluateSeed(
     }
   }
   return made;
+}
+
+/** The limit of the run's own images, so that training images are those that it was trained on; else that of the evaluation. */
+function limitOf(settings: Values, { split, limit }: { split: "train" | undefined; limit: number | undefined }) {
+  const own = settings[split === "train" ? "trainLimit" : "testLimit"];
+  return typeof own === "number" ? own : limit;
 }
 
 async function readEvaluations(file: string): Promise<Evaluated> {

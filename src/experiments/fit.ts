@@ -27,8 +27,7 @@ function finding(other: string) {
 export const fit: Experiment = {
   name: "fit",
   title: "Fits of images of uneven shapes",
-  source:
-    "the study of AlexNet that the project implements, §5: how to change a data set's image size to fit the input",
+  source: "A study of AlexNet of 2021, in Chinese, §5: how to change a data set's image size to fit the input",
   claim:
     "If the class depends on the shape and the place of an object, the fit that keeps both, padding, has the lowest error. Stretching loses the shape, cropping loses the ends.",
   minutes: 60,

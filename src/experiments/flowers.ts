@@ -8,7 +8,7 @@ const arm = "recipe flowers";
 export const flowers: Experiment = {
   name: "flowers",
   title: "Flower photos with the half-width network",
-  source: "the study of AlexNet that the project implements, §4.1, whose code comes from an exercise on flower photos",
+  source: "A study of AlexNet of 2021, in Chinese, §4.1, whose code comes from an exercise on flower photos",
   claim:
     "A network of half the width learns five classes of flower photos from about 3,000 images with Adam at 0.0002 and batches of 32, in 10 epochs.",
   minutes: 60,

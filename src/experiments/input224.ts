@@ -22,8 +22,7 @@ const description = "Mean over the seeds at the end of each epoch.";
 export const input224: Experiment = {
   name: "input-224-227",
   title: "Input of 224 against 227 pixels",
-  source:
-    "the study of AlexNet that the project implements, §4.2; Zhang, Lipton, Li, Smola, “Dive into Deep Learning”, §8.1",
+  source: "A study of AlexNet of 2021, in Chinese, §4.2; Zhang, Lipton, Li, Smola, “Dive into Deep Learning”, §8.1",
   claim:
     "Trained on Fashion-MNIST with batches of 128 and a learning rate of 0.01 for 10 epochs, inputs of 227 pixels and of 224 pixels with padding 1 differ little in accuracy.",
   minutes: 400,
@@ -67,7 +66,7 @@ export const input224: Experiment = {
   ],
   notes: [
     "“Little” is less than 1 point in either direction.",
-    "The 224 network is the 227 network with padding 1 in conv1; both have feature maps of 54 or 55 pixels after it.",
+    "The 224 network is the 227 network with padding 1 in conv1; its feature maps are then of 54 pixels, those at 227 of 55.",
     "A run takes more than an hour on two cores; --max-minutes divides it.",
   ],
   quick: { settings: { trainLimit: 256, testLimit: 100, epochs: 1 } },

@@ -23,10 +23,7 @@ export const units = {
   fraction: { format: formatPercent, difference: signed(formatPoints) },
   epochs: { format: (value) => `${formatEpoch(value)} epochs`, difference: signed((value) => formatEpoch(value)) },
   loss: { format: formatLoss, difference: signed(formatLoss) },
-  milliseconds: {
-    format: (value) => `${formatMagnitude(value)} ms`,
-    difference: signed((value) => `${formatMagnitude(value)} ms`),
-  },
+  milliseconds: { format: formatMagnitude, difference: signed(formatMagnitude) },
   duration: { format: formatDuration, difference: signed(formatDuration) },
   times: { format: (value) => `${value.toPrecision(2)} times`, difference: signed((value) => value.toPrecision(2)) },
 } satisfies Readonly<Record<string, Unit>>;
@@ -86,7 +83,7 @@ export const measures = {
     diverged: Number.POSITIVE_INFINITY,
   },
   step: {
-    title: "time per iteration",
+    title: "time per iteration, ms",
     unit: "milliseconds",
     of: ({ log }) => {
       const last = log.at(-1);

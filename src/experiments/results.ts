@@ -82,7 +82,11 @@ const comparisons: Readonly<Record<Finding["compare"], (value: number, other: nu
 };
 
 /** Compares a finding's two values within each seed, and counts the seeds in which the difference or ratio is within its bounds. */
-export function judge(experiment: Experiment, results: readonly ArmResult[], finding: Finding): FindingResult {
+export function judge(
+  experiment: Pick<Experiment, "evaluations">,
+  results: readonly ArmResult[],
+  finding: Finding,
+): FindingResult {
   const { name, published, compare, of, to, above = -Infinity, below = Infinity } = finding;
   const seeds = [...new Set(results.flatMap((result) => result.seeds.map(({ seed }) => seed)))];
   const values = seeds.flatMap((seed) => {

@@ -35,7 +35,12 @@ const style = `
 .findings .fails { color: var(--wrong); font-weight: 600; }
 .conclusion { font-weight: 600; }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; }
-@media (max-width: 40rem) { .facts { grid-template-columns: 1fr; gap: 0; } .facts dd { margin-bottom: .5rem; } }
+@media (max-width: 40rem) {
+  .facts { grid-template-columns: 1fr; gap: 0; }
+  .facts dd { margin-bottom: .5rem; }
+  .findings { font-size: .8125rem; }
+  .findings td, .findings th, .findings th[scope="row"] { min-width: 0; padding-right: .4rem; }
+}
 .findings:focus-visible, summary:focus-visible { outline: 3px solid var(--chart-blue); outline-offset: 2px; }
 summary { cursor: pointer; }
 @media print { .findings { overflow: visible; } }
