@@ -87,7 +87,7 @@ export function judge(
   results: readonly ArmResult[],
   finding: Finding,
 ): FindingResult {
-  const { name, published, compare, of, to, above = -Infinity, below = Infinity } = finding;
+  const { name, published, compare, of, to, above, below } = finding;
   const seeds = [...new Set(results.flatMap((result) => result.seeds.map(({ seed }) => seed)))];
   const values = seeds.flatMap((seed) => {
     const value = valueAt(results, of, seed);
@@ -96,7 +96,10 @@ export function judge(
     const compared = comparisons[compare](value, other);
     return Number.isNaN(compared) ? [] : [compared];
   });
-  const inside = values.filter((value) => value > above && value < below).length;
+  // An infinite value is above every bound, and no value is too large without an upper one.
+  const isInside = (value: number) =>
+    !(above !== undefined && value <= above) && !(below !== undefined && value >= below);
+  const inside = values.filter(isInside).length;
   const { unit } = describeMeasure(experiment, of.measure);
   const format = { value: unit.format, difference: unit.difference, ratio: units.times.format }[compare];
   const statistics = statisticsOf(values);
