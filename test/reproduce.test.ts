@@ -135,7 +135,7 @@ test("views-ensembles: an ensemble's error is that of the evaluation, stored onc
 });
 
 test("an experiment that was stopped in its second trial ends as one that was not", async () => {
-  const options = { ...cases["ablations"], settings: { epochs: 2 } };
+  const options = { arms: ["all methods", "no weight decay"], settings: { epochs: 2 } };
   const stop = new AbortController();
   let iterations = 0;
   const stopped = await reproduce(
@@ -151,9 +151,9 @@ test("an experiment that was stopped in its second trial ends as one that was no
   const begun: string[] = [];
   const onTrial = ({ name }: { readonly name: string }) => void begun.push(name);
   const resumed = await reproduce("ablations", small("stopped", { ...options, onTrial }));
-  assert.deepEqual(begun, ["no weight decay", "no colour noise"]);
+  assert.deepEqual(begun, ["no weight decay"]);
   const whole = await reproduce("ablations", small("whole", options));
-  for (const trial of ["trial-001", "trial-002", "trial-003"]) {
+  for (const trial of ["trial-001", "trial-002"]) {
     const [a, b] = [join(at("stopped"), "seed-0", trial), join(at("whole"), "seed-0", trial)];
     assert.deepEqual(await timelessLog(a), await timelessLog(b));
     assert.deepEqual(await lastWeights(a), await lastWeights(b));
@@ -161,7 +161,7 @@ test("an experiment that was stopped in its second trial ends as one that was no
   const timeless = ({ result }: typeof whole) => result?.arms.map(({ measures: { step: _step, ...others } }) => others);
   assert.deepEqual(timeless(resumed), timeless(whole));
   const again = await reproduce("ablations", small("stopped", { ...options, onTrial }));
-  assert.deepEqual([again.end, begun.length], ["finished", 2]);
+  assert.deepEqual([again.end, begun.length], ["finished", 1]);
 });
 
 test("a time limit ends the call, and the same call continues", async () => {

@@ -2,7 +2,8 @@
 import { conv2d, dropout, flatten, linear, localResponseNorm, maxPool2d, relu } from "../layers/kinds.ts";
 import type { Network } from "../network/network.ts";
 import { parseRecipe } from "../training/recipe.ts";
-import type { Arm, Experiment, Finding, Values } from "./experiment.ts";
+import type { Values } from "./armResults.ts";
+import type { Arm, Experiment, Finding } from "./experiment.ts";
 import { dotsFigure, rowsOf } from "./figures.ts";
 
 /** Sizes of a network of five convolutions and three linear layers. */

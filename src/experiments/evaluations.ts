@@ -8,7 +8,8 @@ import { CheckpointError, codeOf, messageOf } from "../errors.ts";
 import { evaluateEnsemble } from "../model/evaluateEnsemble.ts";
 import type { OpenOptions } from "../model/openModel.ts";
 import { parseJsonText } from "../schema.ts";
-import type { Experiment, Values } from "./experiment.ts";
+import type { Values } from "./armResults.ts";
+import type { Experiment } from "./experiment.ts";
 import type { MeasuredTrial } from "./trials.ts";
 
 const storedSchema = z.record(z.string(), z.record(z.string(), z.number()));

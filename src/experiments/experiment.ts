@@ -1,12 +1,9 @@
 /** Experiments as data: the runs to train, their measures and figures, and the claim that they test. */
 import type { datasetNames } from "../dataset/sources/datasetNames.ts";
 import type { RunSettings } from "../settings/settings.ts";
+import type { Measured, Values } from "./armResults.ts";
 import type { Figure } from "./figures.ts";
 import type { MeasureName } from "./measures.ts";
-import type { Measured } from "./results.ts";
-
-/** Values of settings by the keys of a sweep's trial: a setting of `train`, or a path in a recipe. */
-export type Values = Readonly<Record<string, unknown>>;
 
 /** One configuration that is compared with others. */
 export interface Arm {

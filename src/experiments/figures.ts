@@ -9,8 +9,8 @@ import {
   type LinesFrame,
   type ValueAxis,
 } from "../report/charts/experimentChart.ts";
+import type { ArmResult, Measured } from "./armResults.ts";
 import { type Curve, type CurveName, curves, type Measure, measures, statisticsOf, units } from "./measures.ts";
-import type { ArmResult, Measured } from "./results.ts";
 
 /** A figure of an experiment. */
 export interface Figure {

@@ -7,8 +7,9 @@ import { type ExperimentPage, renderExperiment } from "../report/pages/experimen
 import { describeValues, formatValue } from "../report/tables/sweepTable.ts";
 import { writeChart } from "../runs/chartFiles.ts";
 import { type RunConfig, readRunConfig } from "../settings/runConfig.ts";
+import { type ArmResult, valuesOf } from "./armResults.ts";
+import { conclusionOf, describeMeasure, type FindingResult, judge } from "./findings.ts";
 import { formatStatistics, statisticsOf } from "./measures.ts";
-import { type ArmResult, conclusionOf, describeMeasure, type FindingResult, judge, valuesOf } from "./results.ts";
 import type { ScaledExperiment } from "./trials.ts";
 
 /** Mean and sample standard deviation of a measure over seeds. Null: not reached. */

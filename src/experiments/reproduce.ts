@@ -11,11 +11,11 @@ import { parseJsonText } from "../schema.ts";
 import { timeLimit } from "../timeLimit.ts";
 import type { TrainObserver } from "../trainer/trainObserver.ts";
 import { runSweep } from "../tuning/sweep.ts";
+import type { ArmResult, Measured, SeedResult, Values } from "./armResults.ts";
 import { evaluateSeed } from "./evaluations.ts";
-import { DEFAULT_SEEDS, type Experiment, type Values } from "./experiment.ts";
+import { DEFAULT_SEEDS, type Experiment } from "./experiment.ts";
 import { findExperiment } from "./experiments.ts";
 import { type ExperimentResult, writeResults } from "./report.ts";
-import type { ArmResult, Measured, SeedResult } from "./results.ts";
 import {
   chooseValues,
   describeTrial,

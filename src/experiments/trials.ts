@@ -5,9 +5,9 @@ import { AlexNetError } from "../errors.ts";
 import { formatValue } from "../report/tables/sweepTable.ts";
 import type { TrialResult } from "../tuning/sweep.ts";
 import { type SweepPlan, sweepPlanSchema } from "../tuning/sweepPlan.ts";
-import type { Arm, Experiment, Values } from "./experiment.ts";
+import type { SeedResult, Values } from "./armResults.ts";
+import type { Arm, Experiment } from "./experiment.ts";
 import { type Measure, measures } from "./measures.ts";
-import type { SeedResult } from "./results.ts";
 
 /** An experiment with the settings, search values and arms of a call. */
 export interface ScaledExperiment extends Experiment {
@@ -56,7 +56,7 @@ export function trialsOfSeed(
 
 /** Plan of a sweep over trials. */
 export function planOf({ base }: Experiment, trials: readonly ArmTrial[]): SweepPlan {
-  // As stored in sweep.json, with which a resumed sweep compares it.
+  // The form of sweep.json, which a resumed sweep compares.
   return sweepPlanSchema.parse(JSON.parse(JSON.stringify({ base, trials: trials.map(({ values }) => values) })));
 }
 

@@ -1,6 +1,6 @@
-/** Results of an experiment's arms, seed by seed, and what the findings make of them. */
-import type { LogEntry } from "../checkpoint/runLog.ts";
-import type { Experiment, Finding, Values } from "./experiment.ts";
+/** Findings: comparisons within each seed, their verdicts, and the conclusion of an experiment. */
+import { type ArmResult, valueAt } from "./armResults.ts";
+import type { Experiment, Finding } from "./experiment.ts";
 import {
   formatStatistics,
   type Measure,
@@ -11,35 +11,6 @@ import {
   units,
 } from "./measures.ts";
 
-/** A measure of an arm: one of `measures`, or the name of an evaluation. */
-export interface Measured {
-  readonly arm: string;
-  readonly measure: string;
-}
-
-/** An arm trained with one seed. */
-export interface SeedResult {
-  readonly seed: number;
-  /** Run directories in the output directory, one per network. */
-  readonly runs: readonly string[];
-  readonly status: "finished" | "diverged";
-  /** Values by measure; infinite for a target that was not reached. */
-  readonly measures: Readonly<Record<string, number>>;
-  /** Log of the first network. */
-  readonly log: readonly LogEntry[];
-}
-
-/** An arm with the best value of the search. */
-export interface ArmResult {
-  readonly arm: string;
-  readonly series?: string;
-  readonly at?: number;
-  /** Value of the search; absent without one. */
-  readonly chosen?: number;
-  readonly values: Values;
-  readonly seeds: readonly SeedResult[];
-}
-
 /** Title and unit of a measure of an experiment. */
 export function describeMeasure(
   { evaluations = [] }: Pick<Experiment, "evaluations">,
@@ -48,18 +19,6 @@ export function describeMeasure(
   const known = (measures as Readonly<Record<string, Measure>>)[name];
   const title = known?.title ?? evaluations.find((each) => each.name === name)?.title ?? name;
   return { title, unit: units[known?.unit ?? "fraction"] };
-}
-
-/** Values of a measure over the seeds of an arm that have one. */
-export function valuesOf(results: readonly ArmResult[], { arm, measure }: Measured): readonly number[] {
-  const seeds = results.find((result) => result.arm === arm)?.seeds ?? [];
-  return seeds.flatMap(({ measures: own }) => own[measure] ?? []);
-}
-
-/** Value of a measure with one seed. */
-function valueAt(results: readonly ArmResult[], { arm, measure }: Measured, seed: number): number | undefined {
-  const found = results.find((result) => result.arm === arm);
-  return found?.seeds.find((each) => each.seed === seed)?.measures[measure];
 }
 
 /** A finding and its measurement. */

@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { LogEntry } from "../checkpoint/runLog.ts";
+import type { ArmResult } from "./armResults.ts";
 import type { Finding } from "./experiment.ts";
+import { conclusionOf, judge } from "./findings.ts";
 import { epochsTo, formatStatistics, measures, type Statistics, statisticsOf, units } from "./measures.ts";
-import { type ArmResult, conclusionOf, judge } from "./results.ts";
 
 function entry(epoch: number, trainAccuracy: number, testAccuracy?: number): LogEntry {
   return {
