@@ -55,6 +55,7 @@ export const packageUsers: Readonly<Record<string, readonly string[]>> = {
     "src/report/charts/curveMarks.ts",
     "src/report/charts/comparisonChart.ts",
     "src/report/charts/experimentChart.ts",
+    "src/report/charts/experimentDots.ts",
     "src/report/charts/hover.ts",
     "src/report/charts/mapChart.ts",
     "src/report/charts/paceChart.ts",

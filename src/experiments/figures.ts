@@ -2,13 +2,13 @@
 import { evaluationsOf } from "../checkpoint/runLog.ts";
 import {
   type ChartSize,
-  drawDotChart,
   drawLineChart,
   type FigurePoint,
   type FigureSeries,
   type LinesFrame,
   type ValueAxis,
 } from "../report/charts/experimentChart.ts";
+import { drawDotChart } from "../report/charts/experimentDots.ts";
 import type { ArmResult, Measured } from "./armResults.ts";
 import { type Curve, type CurveName, curves, type Measure, measures, statisticsOf, units } from "./measures.ts";
 

@@ -127,19 +127,13 @@ function describe(
 }
 
 async function printResult({ output, end, result, page }: Reproduction): Promise<void> {
-  const { formatTable } = await import("../../report/tables/terminal.ts");
   const { wrap } = await import("../../report/text.ts");
   if (result) {
-    const columns = ["Comparison", "Published", "Measured", "Result"].map(
-      (heading) => ({ heading, align: "left", shrinks: true }) as const,
-    );
-    const rows = result.findings.map(({ name, published, measured, sentence }) => [
-      name,
-      published,
-      measured,
-      sentence,
+    const findings = result.findings.flatMap(({ name, published, measured, sentence }) => [
+      wrap(name),
+      wrap(`published ${published}; measured ${measured}; ${sentence}`, "  "),
     ]);
-    print(`${formatTable(columns, rows)}\n\n${wrap(result.conclusion)}`);
+    print([...findings, "", wrap(result.conclusion)].join("\n"));
   }
   if (page !== undefined) print(`page ${page}`);
   if (end === "finished") return;

@@ -1,4 +1,4 @@
-/** Charts of an experiment: lines with the deviation over seeds, and one row of dots per configuration. */
+/** Line chart of an experiment, with the deviation over seeds, and what it shares with the chart of dots. */
 import type { Axis, Mark, Scale } from "vega";
 import { printable } from "../../escape.ts";
 import { truncate } from "../text.ts";
@@ -39,19 +39,19 @@ export interface LinesFrame {
   readonly level?: { readonly value: number; readonly label: string };
 }
 
-const { blue, orange, green, purple, ochre, petrol, ink, rule, background } = colours;
+const { blue, orange, green, purple, ochre, petrol, ink } = colours;
 const hues = [blue, orange, green, purple, ochre, petrol, ink] as const;
 const dashes = [[], [7, 4], [2, 3], [9, 3, 2, 3]] as const;
-const plain = { font: chartFont, fontSize, fontWeight: "normal", fill: ink, align: "left" } as const;
+export const plain = { font: chartFont, fontSize, fontWeight: "normal", fill: ink, align: "left" } as const;
 const legendRow = 20;
 /** Average width of a letter of the font, in pixels. */
-const letter = 7.4;
+export const letter = 7.4;
 /** A line with more points has no mark at each. */
 const MOST_MARKS = 40;
 
 /** Draws one line per series, with a bar of one standard deviation each way at its points, as SVG in the light palette. */
 export function drawLineChart(frame: LinesFrame, series: readonly FigureSeries[], size: ChartSize): Promise<string> {
-  const [width, left] = size === "wide" ? [596, 72] : [246, 66];
+  const [width, left] = size === "wide" ? [580, 92] : [226, 88];
   const height = 300;
   const lines = series.map(({ name, points }) => ({
     name,
@@ -77,6 +77,7 @@ export function drawLineChart(frame: LinesFrame, series: readonly FigureSeries[]
     tickCount: size === "wide" ? 8 : 4,
     ...(isLog && ticks.length <= 8 ? { values: ticks } : {}),
     format: ",",
+    ...(Math.max(...xs) >= 2 ? { tickMinStep: 1 } : {}),
   };
   return drawChart(
     { title: frame.title, width, height, left, right: 24, bottom: 56, top: legendRow * lines.length },
@@ -96,22 +97,23 @@ export function drawLineChart(frame: LinesFrame, series: readonly FigureSeries[]
 }
 
 /** A point with the ends of its bar and its text under the pointer. */
-function barOf({ x, y, deviation, values }: FigurePoint, { format }: ValueAxis) {
+export function barOf({ x, y, deviation, values }: FigurePoint, { format }: ValueAxis) {
   const seeds = values.length > 1 ? ` (${values.map(format).join(", ")})` : "";
   return { x, y, low: y - deviation, high: y + deviation, says: printable(`${x}: ${format(y)}${seeds}`) };
 }
 
-/** Lowest and highest value with a margin; from `floor` if the values come near to it. */
-function domainOf(values: readonly number[], { floor }: { readonly floor: number }): [number, number] {
+/** Lowest and highest value with a margin, at least two percent apart; from `floor` if the values come near to it. */
+export function domainOf(values: readonly number[], { floor }: { readonly floor: number }): [number, number] {
   const finite = values.filter(Number.isFinite);
   if (finite.length === 0) return [0, 1];
   const [least, most] = [Math.min(...finite), Math.max(...finite)];
-  const room = 0.08 * (most - least || Math.abs(most) || 1);
+  const span = Math.max(most - least, 0.02 * Math.max(Math.abs(least), Math.abs(most)), 1e-9);
+  const room = (span - (most - least)) / 2 + 0.08 * span;
   const low = least - floor < 0.5 * (most - floor) && least >= floor ? floor : least - room;
   return [low, most + room];
 }
 
-function valueAxis(axis: ValueAxis, orient: "left" | "bottom", [low, high]: readonly [number, number]): Axis {
+export function valueAxis(axis: ValueAxis, orient: "left" | "bottom", [low, high]: readonly [number, number]): Axis {
   const title = axis.title;
   const labels = axis.isFraction ? percentLabels(high - low >= 0.05 ? 0 : 1) : {};
   return { ...axisStyle, orient, scale: "y", title, grid: true, tickCount: 5, labelOverlap: true, ...labels };
@@ -164,7 +166,7 @@ interface LegendFrame {
 function legendMarks({ name, points }: FigureSeries, index: number, { rows, letters, axis }: LegendFrame): Mark[] {
   const y = legendRow * (index - rows) - 4 + legendRow / 2;
   const last = points.at(-1);
-  const text = truncate(printable(`${name}  ${last ? axis.format(last.y) : "not reached"}`), letters);
+  const text = truncate(printable(`${name}: ${last ? axis.format(last.y) : "not reached"}`), letters);
   const { stroke, strokeDash } = strokeOf(index);
   const key: Mark = {
     type: "rule",
@@ -199,112 +201,4 @@ function levelMarks({ value, label }: { readonly value: number; readonly label: 
     },
   };
   return [line, text];
-}
-
-/** Parts of a chart of dots. */
-export interface DotsFrame {
-  readonly title: string;
-  readonly axis: ValueAxis;
-}
-
-const row = 30;
-
-/**
- * Draws one row per point: a dot for each seed, the mean as a bar, and one standard deviation each way, as SVG in the light palette. A dashed line marks the
- * first row's mean.
- */
-export function drawDotChart(
-  { title, axis }: DotsFrame,
-  points: readonly FigurePoint[],
-  size: ChartSize,
-): Promise<string> {
-  const [width, left] = size === "wide" ? [440, 216] : [176, 132];
-  const height = row * Math.max(1, points.length);
-  const letters = Math.floor((left - 26) / letter);
-  const reached = points.filter(({ y }) => Number.isFinite(y));
-  const domain = domainOf(
-    reached.flatMap(({ y, deviation, values }) => [y - deviation, y + deviation, ...values]),
-    { floor: Number.NEGATIVE_INFINITY },
-  );
-  const place = (value: number) => (width * (value - domain[0])) / (domain[1] - domain[0]);
-  const first = reached[0] === points[0] ? points[0] : undefined;
-  return drawChart(
-    { title, width, height, left, right: 24, bottom: 56 },
-    {
-      scales: [{ name: "y", type: "linear", range: "width", domain, zero: false }],
-      axes: [{ ...valueAxis(axis, "bottom", domain), tickCount: size === "wide" ? 6 : 3 }],
-      marks: [
-        ...(first ? [verticalRule(place(first.y), { from: 0, to: height, stroke: rule, dash: [3, 3], width: 1 })] : []),
-        ...points.flatMap((point, i) => rowMarks(point, (i + 0.5) * row, { place, letters, left, axis })),
-      ],
-    },
-  );
-}
-
-interface RowFrame {
-  readonly place: (value: number) => number;
-  readonly letters: number;
-  readonly left: number;
-  readonly axis: ValueAxis;
-}
-
-function rowMarks(point: FigurePoint, y: number, { place, letters, left, axis }: RowFrame): Mark[] {
-  const label = textMark(truncate(printable(String(point.x)), letters), { x: 16 - left, y }, plain);
-  if (!Number.isFinite(point.y)) return [label, textMark("not reached", { x: 8, y }, plain)];
-  const { says } = barOf(point, axis);
-  const [low, high] = [place(point.y - point.deviation), place(point.y + point.deviation)];
-  const span: Mark = {
-    type: "rule",
-    encode: {
-      enter: {
-        x: { value: low },
-        x2: { value: high },
-        y: { value: y },
-        stroke: { value: blue },
-        strokeWidth: { value: 2 },
-      },
-    },
-  };
-  const dots = point.values.filter(Number.isFinite).map(
-    (value): Mark => ({
-      type: "symbol",
-      encode: {
-        enter: {
-          x: { value: place(value) },
-          y: { value: y },
-          size: { value: 56 },
-          fill: { value: blue },
-          fillOpacity: { value: 0.75 },
-          stroke: { value: background },
-          description: { value: says },
-        },
-      },
-    }),
-  );
-  const mean = verticalRule(place(point.y), { from: y - 9, to: y + 9, stroke: ink, dash: [], width: 2 });
-  return [label, span, ...dots, ...(point.values.length > 1 ? [mean] : [])];
-}
-
-interface RuleStyle {
-  readonly from: number;
-  readonly to: number;
-  readonly stroke: string;
-  readonly dash: readonly number[];
-  readonly width: number;
-}
-
-function verticalRule(x: number, { from, to, stroke, dash, width }: RuleStyle): Mark {
-  return {
-    type: "rule",
-    encode: {
-      enter: {
-        x: { value: x },
-        y: { value: from },
-        y2: { value: to },
-        stroke: { value: stroke },
-        strokeDash: { value: [...dash] },
-        strokeWidth: { value: width },
-      },
-    },
-  };
 }
