@@ -20,6 +20,8 @@ export type { DescribeOptions } from "./exchange/importDescription.ts";
 export { type Imported, type ImportOptions, importModel } from "./exchange/importModel.ts";
 export type { QuantizationReport, QuantizeOptions } from "./exchange/quantizeModel.ts";
 export { type Verification, type VerifyOptions, verifyModel } from "./exchange/verifyModel.ts";
+export type { ExperimentResult } from "./experiments/report.ts";
+export { type ReproduceOptions, type Reproduction, reproduce } from "./experiments/reproduce.ts";
 export {
   type ActivationOptions,
   type ActivationSheet,

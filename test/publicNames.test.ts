@@ -16,16 +16,16 @@ const values = (
   "adaptiveAveragePool2d averagePool2d batchNorm2d conv2d drawActivations drawFilters drawNetwork dropout evaluateEnsemble exportModel " +
   "findLearningRate findNetwork findPictures findRecipe findSimilar flatten importModel linear localConv2d localResponseNorm mapPictures " +
   "maxPool2d measureSaliency networks openClassifier openLayerOutputs parseNetwork predictFiles readCaffeFile readOnnxFile " +
-  "readImage readSweepPlan recipes relu runSweep sigmoid summarize tanh trainClassifier trainFolds verifyModel withClasses withInput writeFeatures " +
+  "readImage readSweepPlan recipes relu reproduce runSweep sigmoid summarize tanh trainClassifier trainFolds verifyModel withClasses withInput writeFeatures " +
   "writeOnnx"
 ).split(" ");
 
 const types = (
   "ActivationOptions ActivationSheet CaffeOptions ClassScore Classifier DescribeOptions EnsembleEvaluation EnsembleRun " +
-  "EvaluateRunOptions Evaluation ExportOptions Exported FilePrediction FilterSheet FoldStatistics FoldsResult HeadName Image ImageInput ImportOptions Imported ImportedModel " +
+  "EvaluateRunOptions Evaluation ExperimentResult ExportOptions Exported FilePrediction FilterSheet FoldStatistics FoldsResult HeadName Image ImageInput ImportOptions Imported ImportedModel " +
   "LayerActivity LayerOutputs LayerSummary MapMethod MapOptions MapPoint Neighbour Network NetworkSummary OnnxFile OnnxOptions " +
   "OpenOptions PaperFigure PictureMap PredictFilesOptions PredictOptions Prediction Quantization QuantizationReport " +
-  "QuantizeOptions RateFinderOptions RateFinding RawImage ReadParameter Recipe Saliency SaliencyOptions SimilarOptions SimilarPictures " +
+  "QuantizeOptions RateFinderOptions RateFinding RawImage ReadParameter Recipe ReproduceOptions Reproduction Saliency SaliencyOptions SimilarOptions SimilarPictures " +
   "SweepOptions SweepPlan SweepResult Theme TrainFoldsOptions TrainObserver TrainOptions TrainProgress TrainResult TrialResult Verification " +
   "VerifyOptions WrittenFeatures"
 ).split(" ");

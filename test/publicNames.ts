@@ -98,6 +98,7 @@ export type Values = [
   Returns<typeof api.readSweepPlan, (path: string) => Promise<api.SweepPlan>>,
   Returns<typeof api.recipes, readonly api.Recipe[]>,
   Returns<typeof api.relu, LayerMaker<object, "relu">>,
+  Returns<typeof api.reproduce, (name: string, options: api.ReproduceOptions) => Promise<api.Reproduction>>,
   Returns<typeof api.runSweep, (options: api.SweepOptions) => Promise<api.SweepResult>>,
   Returns<typeof api.ShapeError, ErrorClass<api.AlexNetError>>,
   Returns<typeof api.sigmoid, LayerMaker<object, "sigmoid">>,

@@ -23,6 +23,7 @@ import type {
   RateFinderOptions,
   RawImage,
   Recipe,
+  ReproduceOptions,
   SaliencyOptions,
   SimilarOptions,
   SweepOptions,
@@ -276,9 +277,27 @@ export type Options = [
     }
   >,
   Accepts<
+    ReproduceOptions,
+    {
+      output: string;
+      seeds?: number;
+      quick?: boolean;
+      settings?: { dataset?: string; trainLimit?: number; epochs?: number };
+      search?: number[];
+      arms?: string[];
+      maxMinutes?: number;
+      signal?: AbortSignal;
+      observer?: TrainObserver;
+      onTrial?: (trial: { number: number; name: string; seed: number }, of: number) => void;
+      onResult?: (result: { number: number; status: string }, of: number) => void;
+      command?: string;
+    }
+  >,
+  Accepts<
     SweepPlan,
     {
       base: PlanSettings;
+      trials?: Record<string, number | string>[];
       grid?: Record<string, (number | string)[]>;
       random?: {
         trials: number;

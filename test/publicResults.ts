@@ -10,6 +10,7 @@ import type {
   EnsembleEvaluation,
   EnsembleRun,
   Evaluation,
+  ExperimentResult,
   Exported,
   FilePrediction,
   FilterSheet,
@@ -36,6 +37,7 @@ import type {
   RateFinding,
   ReadParameter,
   Recipe,
+  Reproduction,
   Saliency,
   SimilarPictures,
   SweepResult,
@@ -414,6 +416,44 @@ export type Results = [
       end: "finished" | "exploded" | "diverged" | "interrupt";
       suggestions: { steepest: number; minimumTenth: number } | undefined;
       points: readonly { learningRate: number; loss: number; smoothed: number }[];
+    }
+  >,
+  Returns<
+    Reproduction,
+    { output: string; end: "finished" | "interrupt" | "time"; result?: ExperimentResult; page?: string }
+  >,
+  Returns<
+    ExperimentResult,
+    {
+      name: string;
+      title: string;
+      source: string;
+      claim: string;
+      conclusion: string;
+      command: string;
+      quick: boolean;
+      seeds: number;
+      findings: readonly {
+        readonly name: string;
+        readonly published: string;
+        readonly measured: string;
+        readonly values: readonly (number | null)[];
+        readonly verdict: "holds" | "fails" | "undecided" | "not measured";
+        readonly sentence: string;
+      }[];
+      arms: readonly {
+        readonly name: string;
+        readonly settings: Readonly<Record<string, unknown>>;
+        readonly measures: Readonly<
+          Record<string, { mean: number | null; deviation: number; values: readonly (number | null)[] }>
+        >;
+        readonly runs: readonly { seed: number; status: string; directories: readonly string[] }[];
+      }[];
+      figures: readonly { readonly name: string; readonly title: string; readonly series: readonly object[] }[];
+      settings: Readonly<Record<string, unknown>>;
+      overrides: Readonly<Record<string, unknown>>;
+      machine: { cpu: string; engine: string; threads: number; precision: string; alexnet: string; node: string };
+      dataset: string;
     }
   >,
   Returns<

@@ -54,6 +54,8 @@ export const packageUsers: Readonly<Record<string, readonly string[]>> = {
     "src/report/charts/curves.ts",
     "src/report/charts/curveMarks.ts",
     "src/report/charts/comparisonChart.ts",
+    "src/report/charts/experimentChart.ts",
+    "src/report/charts/experimentDots.ts",
     "src/report/charts/hover.ts",
     "src/report/charts/mapChart.ts",
     "src/report/charts/paceChart.ts",

@@ -99,8 +99,8 @@ test("wrong keys and values are named before anything is trained", async () => {
   const refused: readonly (readonly [plan: object, says: RegExp])[] = [
     [{ base: { learnRate: 1 }, grid: {} }, /wrong\.json: expected a sweep .*learnRate/s],
     [{ grids: { seed: [1] } }, /grids/],
-    [{}, /expected either grid or random/],
-    [{ grid: { seed: [1] }, random: { trials: 1, space: {} } }, /expected either grid or random/],
+    [{}, /expected one of grid, random and trials/],
+    [{ grid: { seed: [1] }, random: { trials: 1, space: {} } }, /expected one of grid, random and trials/],
     [{ grid: { seed: [] } }, /grid\.seed/],
     [{ random: { trials: 1, space: { learningRate: { min: 0, max: 1, scale: "log" } } } }, /above 0 for scale log/],
     [{ grid: { lerningRate: [1] } }, /sweep: unknown setting "lerningRate"; expected one of .*learningRate/],

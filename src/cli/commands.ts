@@ -22,6 +22,12 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import("./commands/sweep.ts")).sweep,
   },
   {
+    name: "reproduce",
+    summary: "repeat an experiment of the paper: its runs, its figure, and the claim beside the measurement",
+    group: "Train",
+    load: async () => (await import("./commands/reproduce.ts")).reproduce,
+  },
+  {
     name: "check",
     summary: "check an image folder for problems before training on it",
     group: "Train",

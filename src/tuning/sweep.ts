@@ -13,6 +13,7 @@ import { toPng } from "../report/figures/png.ts";
 import { parseJsonText, problemsOf } from "../schema.ts";
 import { storedPlan } from "../settings/resolve.ts";
 import { readRunConfig } from "../settings/runConfig.ts";
+import { timeLimit } from "../timeLimit.ts";
 import { type TrainCall, trainRun } from "../trainer/trainClassifier.ts";
 import type { TrainObserver } from "../trainer/trainObserver.ts";
 import { bestOf, isBetter, type Monitor } from "../training/monitor.ts";
@@ -74,7 +75,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
   const { plan, directory, maxMinutes, observer, onTrial, onResult } = options;
   const trials = await trialsOf(plan);
   // The time limit interrupts a trial like Ctrl-C: an additional evaluation would be an additional chance of being the best.
-  const time = maxMinutes === undefined ? undefined : AbortSignal.timeout(maxMinutes * 60_000);
+  const time = timeLimit(maxMinutes);
   const signal = AbortSignal.any([options.signal, time].filter((one) => one !== undefined));
   const lock = await openRun(directory);
   try {

@@ -34,7 +34,10 @@ const intervalSchema = z
   .refine(({ min, max }) => min < max, "expected min below max")
   .refine(({ min, scale }) => scale === "linear" || min > 0, "expected min above 0 for scale log");
 
-/** Either every combination of the values in `grid`, the last key varying fastest; or random draws from `random.space`. */
+/**
+ * Either every combination of the values in `grid`, the last key varying fastest; or random draws from `random.space`; or the trials of a list, each
+ * with its values.
+ */
 export const sweepPlanSchema = z
   .strictObject({
     base: baseSchema.prefault({}),
@@ -46,8 +49,12 @@ export const sweepPlanSchema = z
         space: z.record(z.string(), z.union([valuesSchema, intervalSchema])),
       })
       .optional(),
+    trials: z.array(z.record(z.string(), z.json())).min(1).optional(),
   })
-  .refine(({ grid, random }) => (grid === undefined) !== (random === undefined), "expected either grid or random");
+  .refine(
+    ({ grid, random, trials }) => [grid, random, trials].filter((one) => one !== undefined).length === 1,
+    "expected one of grid, random and trials",
+  );
 
 export type SweepPlan = z.infer<typeof sweepPlanSchema>;
 
@@ -87,16 +94,18 @@ const MAX_TRIALS = 10_000;
 /** Resolves the trials of a plan. Throws ConfigError naming the trial and the invalid key or value. */
 export async function trialsOf(plan: SweepPlan): Promise<readonly Trial[]> {
   const space = plan.grid ?? plan.random?.space ?? {};
-  const keys = Object.keys(space);
+  const keys = new Set(plan.trials ? plan.trials.flatMap((values) => Object.keys(values)) : Object.keys(space));
   for (const key of keys) refuseUnknown(key);
   const count =
-    plan.random?.trials ?? Object.values(plan.grid ?? {}).reduce((product, { length }) => product * length, 1);
+    plan.trials?.length ??
+    plan.random?.trials ??
+    Object.values(plan.grid ?? {}).reduce((product, { length }) => product * length, 1);
   if (count > MAX_TRIALS) {
     throw new ConfigError(
       `sweep: expected at most ${MAX_TRIALS} trials, got ${count}; use fewer values or random trials`,
     );
   }
-  const all = plan.random ? randomValues(plan.random) : gridValues(plan.grid ?? {});
+  const all = plan.trials ?? (plan.random ? randomValues(plan.random) : gridValues(plan.grid ?? {}));
   return Promise.all(
     all.map(async (values, i) => {
       try {

@@ -36,6 +36,11 @@ or n random draws, from lists or within bounds:
       "batchSize": { "min": 16, "max": 64, "integer": true },
       "network": ["alexnet-half", "alexnet-owt"] } } }
 
+or a list of trials, each with its values:
+  { "base": { "dataset": "cifar10", "fit": "native", "epochs": 3 },
+    "trials": [{ "learningRate": 0.01 },
+               { "learningRate": 0.001, "optimizer": "adam" }] }
+
 A key is a setting of train (inputSize, network, …) or a path in a recipe
 (learningRate, optimizer.weightDecay, augmentation.flip, schedule, …).
 The directory contains sweep.json, results.json, sweep.png and a run directory

@@ -15,10 +15,12 @@ export interface SweptTrial {
   readonly trainLoss?: number | undefined;
 }
 
-/** A value in few characters: `0.01`, `adam`, `[1,2]`. */
+/** A value in few characters: `0.01`, `adam`, `[1,2]`; a network or recipe by its name. */
 export function formatValue(value: unknown): string {
   if (typeof value === "number") return String(Number(value.toPrecision(4)));
-  return typeof value === "string" ? value : JSON.stringify(value ?? null);
+  if (typeof value === "object" && value !== null && "name" in value) return String(value.name);
+  if (value === undefined) return "–";
+  return typeof value === "string" ? value : JSON.stringify(value);
 }
 
 /** `learningRate 0.01, optimizer.momentum 0.9`. */
@@ -36,7 +38,7 @@ export function shortKeys(keys: readonly string[]): readonly string[] {
 
 /** Keys whose values differ between trials; all keys if there is one trial. */
 export function differingKeys(trials: readonly SweptTrial[]): readonly string[] {
-  const keys = Object.keys(trials[0]?.values ?? {});
+  const keys = [...new Set(trials.flatMap(({ values }) => Object.keys(values)))];
   if (trials.length < 2) return keys;
   return keys.filter((key) => new Set(trials.map(({ values }) => JSON.stringify(values[key]))).size > 1);
 }

@@ -1,0 +1,46 @@
+/** Results of an experiment's arms, seed by seed. */
+import type { LogEntry } from "../checkpoint/runLog.ts";
+
+/** Values of settings by the keys of a sweep's trial: a setting of `train`, or a path in a recipe. */
+export type Values = Readonly<Record<string, unknown>>;
+
+/** A measure of an arm: one of `measures`, or the name of an evaluation. */
+export interface Measured {
+  readonly arm: string;
+  readonly measure: string;
+}
+
+/** An arm trained with one seed. */
+export interface SeedResult {
+  readonly seed: number;
+  /** Run directories in the output directory, one per network. */
+  readonly runs: readonly string[];
+  readonly status: "finished" | "diverged";
+  /** Values by measure; infinite for a target that was not reached. */
+  readonly measures: Readonly<Record<string, number>>;
+  /** Log of the first network. */
+  readonly log: readonly LogEntry[];
+}
+
+/** An arm with the best value of the search. */
+export interface ArmResult {
+  readonly arm: string;
+  readonly series?: string;
+  readonly at?: number;
+  /** Value of the search; absent without one. */
+  readonly chosen?: number;
+  readonly values: Values;
+  readonly seeds: readonly SeedResult[];
+}
+
+/** Values of a measure over the seeds of an arm that have one. */
+export function valuesOf(results: readonly ArmResult[], { arm, measure }: Measured): readonly number[] {
+  const seeds = results.find((result) => result.arm === arm)?.seeds ?? [];
+  return seeds.flatMap(({ measures: own }) => own[measure] ?? []);
+}
+
+/** Value of a measure with one seed. */
+export function valueAt(results: readonly ArmResult[], { arm, measure }: Measured, seed: number): number | undefined {
+  const found = results.find((result) => result.arm === arm);
+  return found?.seeds.find((each) => each.seed === seed)?.measures[measure];
+}

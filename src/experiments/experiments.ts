@@ -1,0 +1,31 @@
+/** List of the experiments. */
+import { UsageError } from "../errors.ts";
+import { didYouMean } from "../suggest.ts";
+import { ablations, ablationsFashion } from "./ablations.ts";
+import { dataSize } from "./dataSize.ts";
+import type { Experiment } from "./experiment.ts";
+import { fit } from "./fit.ts";
+import { flowers } from "./flowers.ts";
+import { input224 } from "./input224.ts";
+import { reluTanh } from "./reluTanh.ts";
+import { viewsEnsembles } from "./viewsEnsembles.ts";
+
+/** All experiments, in the order of the list. */
+export const experiments: readonly Experiment[] = [
+  reluTanh,
+  ablations,
+  ablationsFashion,
+  input224,
+  viewsEnsembles,
+  dataSize,
+  fit,
+  flowers,
+];
+
+/** Finds an experiment by name. Throws UsageError listing the names if it is unknown. */
+export function findExperiment(name: string): Experiment {
+  const found = experiments.find((experiment) => experiment.name === name);
+  if (found) return found;
+  const names = experiments.map((experiment) => experiment.name);
+  throw new UsageError(`experiment "${name}": unknown${didYouMean(name, names)}; expected one of ${names.join(", ")}`);
+}
