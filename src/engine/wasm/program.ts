@@ -6,7 +6,7 @@ import type { CompileRequest, DropoutDraws, Program, StepReading, TrainingProgra
 import { addBackward, addForward, type Backward, type Forward, type StoredParameter } from "./chain.ts";
 import { type Crew, startCrew } from "./crew.ts";
 import type { Kernels } from "./kernelModule.ts";
-import { softmaxCrossEntropy } from "./loss.ts";
+import { softmaxCrossEntropy } from "../softmaxCrossEntropy.ts";
 import { Heap, type MemoryPool } from "./memory.ts";
 import { addressOf, type FinishedPlan, type Phase, Plan } from "./plan.ts";
 import type { Platform } from "./platform.ts";
