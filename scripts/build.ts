@@ -18,7 +18,7 @@ const compiler = join(root, "node_modules/@typescript/native/bin/tsc");
 /** One declaration file for each module, as the compiler writes them; not part of the package. */
 const declarations = join(root, "dist/declarations");
 
-const { exports, dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const { exports, dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 /** Modules besides the entry points that Node.js starts by their path. */
 const started = [
   "cli/main",
@@ -62,7 +62,7 @@ async function bundle(): Promise<void> {
     format: "esm",
     platform: "node",
     target: "node20.9",
-    external: Object.keys(dependencies).filter((name) => name !== "zod"),
+    external: Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => name !== "zod"),
     logLevel: "warning",
   });
   copyFileSync(join(root, "node_modules/zod/LICENSE"), join(root, "dist/chunks/zod.LICENSE"));

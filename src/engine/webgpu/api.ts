@@ -30,16 +30,17 @@ export interface GpuDevice {
   readonly limits: GpuLimits;
   readonly queue: GpuQueue;
   readonly lost: Promise<{ readonly reason?: string | undefined; readonly message: string }>;
-  onuncapturederror: ((event: { readonly error: { readonly message: string } }) => unknown) | null;
+  /** A function of an event with `error.message`; the declarations of the event differ. */
+  onuncapturederror: unknown;
   pushErrorScope(filter: "validation" | "out-of-memory" | "internal"): void;
   popErrorScope(): Promise<{ readonly message: string } | null>;
   createBuffer(descriptor: { readonly size: number; readonly usage: number }): GpuBuffer;
   createShaderModule(descriptor: { readonly code: string }): GpuHandle;
   createBindGroupLayout(descriptor: { readonly entries: GpuLayoutEntry[] }): GpuHandle;
-  createPipelineLayout(descriptor: { readonly bindGroupLayouts: GpuHandle[] }): GpuHandle;
+  createPipelineLayout(descriptor: { readonly bindGroupLayouts: Iterable<GpuHandle | null | undefined> }): GpuHandle;
   createComputePipeline(descriptor: GpuPipelineDescriptor): GpuHandle;
   createComputePipelineAsync(descriptor: GpuPipelineDescriptor): Promise<GpuHandle>;
-  createBindGroup(descriptor: { readonly layout: GpuHandle; readonly entries: GpuBindGroupEntry[] }): GpuHandle;
+  createBindGroup(descriptor: { readonly layout: GpuHandle; readonly entries: Iterable<GpuBindGroupEntry> }): GpuHandle;
   createCommandEncoder(): GpuCommandEncoder;
   destroy(): void;
 }
@@ -54,13 +55,14 @@ interface GpuLayoutEntry {
 }
 
 interface GpuPipelineDescriptor {
-  readonly layout: GpuHandle;
-  readonly compute: { readonly module: GpuHandle; readonly entryPoint: string };
+  readonly layout: GpuHandle | "auto";
+  readonly compute: { readonly module: GpuHandle; readonly entryPoint?: string | undefined };
 }
 
 interface GpuBindGroupEntry {
   readonly binding: number;
-  readonly resource: { readonly buffer: GpuBuffer };
+  /** `{ buffer }`. */
+  readonly resource: object;
 }
 
 export interface GpuBuffer {
@@ -74,7 +76,7 @@ export interface GpuBuffer {
 
 export interface GpuQueue {
   writeBuffer(buffer: GpuBuffer, offset: number, data: ArrayBufferView, dataOffset?: number, size?: number): void;
-  submit(commands: GpuHandle[]): void;
+  submit(commands: Iterable<GpuHandle>): void;
 }
 
 export interface GpuCommandEncoder {
@@ -92,7 +94,7 @@ export interface GpuCommandEncoder {
 
 export interface GpuComputePass {
   setPipeline(pipeline: GpuHandle): void;
-  setBindGroup(index: number, group: GpuHandle): void;
+  setBindGroup(index: number, group: GpuHandle | null): void;
   dispatchWorkgroups(x: number, y?: number, z?: number): void;
   end(): void;
 }

@@ -78,7 +78,7 @@ export async function compileChain(
     inputGradient,
     tensors,
     outputShape: request.ops.at(-1)?.outputShape ?? request.inputShape,
-    input: new Float32Array(request.batchSize * sizeOf(request.inputShape)),
+    input: inputOf(request),
     memory: memoryOf(parameters, bytes),
     buffer,
     run: (first, end, images) => runKernels(device, chain, kernels, { first, end, images }),
@@ -93,6 +93,13 @@ export async function compileChain(
       });
     },
   };
+}
+
+/** Memory that threads can prepare images in, where the runtime shares memory between threads. */
+function inputOf({ batchSize, inputShape }: CompileRequest): Float32Array {
+  const length = batchSize * sizeOf(inputShape);
+  if (typeof SharedArrayBuffer === "undefined") return new Float32Array(length);
+  return new Float32Array(new SharedArrayBuffer(4 * length)) as Float32Array;
 }
 
 function runKernels(

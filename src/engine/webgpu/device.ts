@@ -81,7 +81,7 @@ export class Device {
     this.gpu = gpu;
     this.adapter = adapter;
     this.#device = device;
-    device.onuncapturederror = ({ error }) => this.#fail(error.message);
+    device.onuncapturederror = ({ error }: { readonly error: Error }) => this.#fail(error.message);
     void device.lost.then(({ reason, message }) => {
       if (!this.#isOpen) return;
       const cause = message || reason || "unknown reason";
