@@ -191,7 +191,7 @@ export type EntryOptions = [
   Accepts<core.TrainNetworkOptions, Training>,
   Accepts<onednn.OneDnnOptions, { threads?: number }>,
   Accepts<wasm.WasmOptions, { threads?: number }>,
-  Accepts<webgpu.WebGpu, ReturnType<typeof dawn.create>>,
+  Accepts<webgpu.WebGpu, Pick<ReturnType<typeof dawn.create>, "requestAdapter">>,
   Accepts<webgpu.WebGpuOptions, { products?: "tiles" | "plain" }>,
 ];
 
