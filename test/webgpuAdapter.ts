@@ -9,8 +9,10 @@ const CHROMIUM = "/usr/lib/chromium";
 const driver = `${CHROMIUM}/vk_swiftshader_icd.json`;
 const loader = `${CHROMIUM}/libvulkan.so.1`;
 
-/** Kept: an object of `create` that is collected takes the process with it, and so does the library. */
+/** Kept: an object of `create` that is collected takes the process with it. */
 const held: unknown[] = [];
+/** Kept: Dawn asks for the loader by its name only, and finds the one that is loaded. */
+let vulkan: unknown;
 
 /** Why tests on the adapter are skipped; false if they run: where it is, and where `CI` is set, which must have it. */
 export function skippedWithoutAdapter(env: NodeJS.ProcessEnv = process.env): string | false {
@@ -28,8 +30,7 @@ export const adapterVariables: Readonly<Record<string, string>> = {
 export function softwareAdapter(): WebGpu {
   if (!existsSync(driver)) throw new Error(`no ${driver}, though CI is set`);
   process.env["VK_DRIVER_FILES"] = driver;
-  // Systems without a Vulkan loader: Dawn asks for it by this name, and finds it loaded.
-  if (held.length === 0 && existsSync(loader)) held.push(koffi.load(loader));
+  if (existsSync(loader)) vulkan ??= koffi.load(loader);
   return dawn([]);
 }
 

@@ -74,6 +74,7 @@ export class Device {
   #pass: GpuComputePass | undefined;
   /** Free staging buffers by their size. */
   readonly #staging = new Map<number, GpuBuffer[]>();
+  #copy = new Float32Array(0);
   #failure: NativeError | undefined;
   #isOpen = true;
 
@@ -223,7 +224,16 @@ export class Device {
   /** Writes plain data, after everything added before. The data is copied before the call returns. */
   write(buffer: GpuBuffer, data: Float32Array | Uint32Array, length = data.length): void {
     this.submit();
-    this.#device.queue.writeBuffer(buffer, 0, data, 0, length);
+    // Dawn takes the process down for memory that threads share.
+    const own = data.buffer instanceof ArrayBuffer ? data : this.#copyOf(data.subarray(0, length));
+    this.#device.queue.writeBuffer(buffer, 0, own, 0, length);
+  }
+
+  #copyOf(data: Float32Array | Uint32Array): Float32Array | Uint32Array {
+    if (data instanceof Uint32Array) return data.slice();
+    if (this.#copy.length < data.length) this.#copy = new Float32Array(data.length);
+    this.#copy.set(data);
+    return this.#copy;
   }
 
   /** Copies buffers to the host, after everything added before, into `use`: a view of each, valid during the call. */
