@@ -22,11 +22,11 @@ export function skippedWithoutChromium(env: NodeJS.ProcessEnv = process.env): st
   return `no Chromium: neither ALEXNET_CHROMIUM nor ${names.join(", ")} on the PATH; on Debian: apt-get install chromium`;
 }
 
-/** Starts it. Throws where there is none. */
-export function launchChromium(): Promise<Browser> {
+/** Starts it, with arguments besides its usual ones. Throws where there is none. */
+export function launchChromium(args: readonly string[] = []): Promise<Browser> {
   const executablePath = findChromium();
   if (executablePath === undefined) throw new Error(`no Chromium, though CI is set: ${names.join(", ")}`);
-  return chromium.launch({ executablePath });
+  return chromium.launch({ executablePath, args: [...args] });
 }
 
 const axeScript = createRequire(import.meta.url).resolve("axe-core/axe.min.js");

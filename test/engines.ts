@@ -71,6 +71,8 @@ const DFT_FACTOR_ERROR = 0.5;
 const withDft = (options?: OneDnnOptions) => createOneDnnEngine({ ...options, convolution: "dft" });
 
 let adapter: ReturnType<typeof sharingOneDevice> | undefined;
+/** The kernels of graphics adapters, which a software adapter compiles and runs more slowly than its own. */
+const throughTiles = process.env["ALEXNET_TEST_WEBGPU"] === "tiles";
 
 const all: readonly EngineUnderTest[] = [
   {
@@ -89,7 +91,7 @@ const all: readonly EngineUnderTest[] = [
     name: "webgpu",
     create() {
       adapter ??= sharingOneDevice(softwareAdapter());
-      return createWebGpuEngine(adapter);
+      return createWebGpuEngine(adapter, throughTiles ? { products: "tiles" } : {});
     },
     settings: { precision: "f32", exact: true },
     arithmetic: f32,
