@@ -135,7 +135,7 @@ describe("on a software adapter", { skip: skippedWithoutAdapter() }, () => {
     assertClose(values(actual), values(expected), { relative: 1e-5 }, "losses");
     const { engine } = JSON.parse(await readFile(join(webgpu, "config.json"), "utf8"));
     assert.equal(engine.name, "webgpu");
-    assert.match(engine.description, /SwiftShader.*computes on the processor/);
+    assert.match(engine.description, /SwiftShader.*a software adapter/);
   });
 
   test("a run that is stopped and resumed has the weights of one that is not, to the bit; another engine is refused", async () => {

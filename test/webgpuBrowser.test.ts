@@ -15,8 +15,14 @@ const BUDGET_BYTES = 20_000;
 const options = { bundle: true, write: false, format: "esm", platform: "browser" } as const;
 
 test("the engine's bundle has no module of Node.js or a package, within its budget", async (t) => {
-  const entry = { entryPoints: ["src/webgpu.ts"], absWorkingDir: root, minify: true, metafile: true } as const;
-  const { outputFiles, metafile } = await build({ ...options, ...entry });
+  const entryPoints = ["src/webgpu.ts"];
+  const { outputFiles, metafile } = await build({
+    ...options,
+    entryPoints,
+    absWorkingDir: root,
+    minify: true,
+    metafile: true,
+  });
   const inputs = Object.keys(metafile.inputs);
   assert.deepEqual(
     inputs.filter((path) => !path.startsWith("src/")),
@@ -59,7 +65,7 @@ test("three chains in Chromium, on its software adapter, are within 3e-6 of the 
       readonly description: string;
       readonly steps: Awaited<ReturnType<typeof stepsOn>>;
     };
-    assert.match(description, /^WebGPU .*which computes on the processor$/);
+    assert.match(description, /^WebGPU .*, a software adapter\)$/);
     const expected = await stepsOn(createReferenceEngine());
     for (const name of comparedStacks) {
       const actual = steps[name] ?? {};

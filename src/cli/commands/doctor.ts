@@ -79,7 +79,7 @@ async function tryWebGpu(): Promise<Diagnosis["webgpu"]> {
 
 function formatWebGpu(webgpu: Diagnosis["webgpu"]): string {
   if ("problem" in webgpu) return `only needed for --engine webgpu. ${webgpu.problem}`;
-  return `${webgpu.engine}${webgpu.isSoftware ? ": slower than the other engines, for tests only" : ""}`;
+  return `${webgpu.engine}${webgpu.isSoftware ? ": slower than the other engines" : ""}`;
 }
 
 async function tryMpi(): Promise<Diagnosis["mpi"]> {

@@ -53,7 +53,7 @@ export async function selectEngine(name: EngineName, threads?: number): Promise<
 }
 
 const softwareWarning = ({ description }: Engine) =>
-  `engine: ${description}: a software adapter, much slower than --engine onednn or wasm`;
+  `engine: ${description} computes on the processor, much slower than --engine onednn or wasm`;
 
 /** The engine of a graphics adapter, if there is one that is no software adapter. */
 async function openAdapter(): Promise<Engine | undefined> {

@@ -40,7 +40,7 @@ export async function createWebGpuEngine(gpu: WebGpu, options: WebGpuOptions = {
     isPlain: options.products ? options.products === "plain" : software,
     workgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
   };
-  const description = `WebGPU ${version}, ${nameOf(device.adapter)}${software ? ", which computes on the processor" : ""}`;
+  const description = `WebGPU ${version} (${nameOf(device.adapter)}${software ? ", a software adapter" : ""})`;
   const engine = f32Engine(
     { name: "webgpu", description, version, threads: 0 },
     {
