@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const { exports, dependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const { exports, dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
 /** Modules besides the entry points that Node.js starts by their path. */
 const started = [
@@ -39,7 +39,7 @@ export async function bundleSource(folder: string, others: readonly string[] = [
     format: "esm",
     platform: "node",
     target: "node20.9",
-    external: Object.keys(dependencies).filter((name) => name !== "zod"),
+    external: Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => name !== "zod"),
     logLevel: "warning",
   });
 }

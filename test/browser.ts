@@ -22,7 +22,7 @@ export function skippedWithoutChromium(env: NodeJS.ProcessEnv = process.env): st
   return `no Chromium: neither ALEXNET_CHROMIUM nor ${names.join(", ")} on the PATH; on Debian: apt-get install chromium`;
 }
 
-/** Starts it. Throws where there is none. */
+/** Starts it, with arguments besides its usual ones. Throws where there is none. */
 export function launchChromium(args: readonly string[] = []): Promise<Browser> {
   const executablePath = findChromium();
   if (executablePath === undefined) throw new Error(`no Chromium, though CI is set: ${names.join(", ")}`);

@@ -115,7 +115,7 @@ test("wrong usage exits 2, says what is wrong, and does nothing", async () => {
     ["train --epochs many", /--epochs.*expected a number above 0 and at most 1000000, got "many"/],
     ["train --batch-size 1.5", /--batch-size.*expected a whole number above 0.*, got "1.5"/],
     ["train --seed 4294967296", /--seed.*from 0 to 4294967295/],
-    ["train --engine gpu", /--engine.*auto, onednn, wasm, reference/],
+    ["train --engine gpu", /--engine.*auto, onednn, wasm, webgpu, reference/],
     ["train --resume", /--resume requires --run/],
     ["train --on-divergence back", /--on-divergence.*stop, rollback/],
     ["train --rollback-factor 1", /--rollback-factor.*expected a number above 0 and below 1, got "1"/],

@@ -61,9 +61,9 @@ test("bash: commands, flags, values of flags, arguments by their position, files
     ["alexnet --v", ["--version"]],
     ["alexnet help comp", ["compare", "completion"]],
     ["alexnet train --eng", ["--engine"]],
-    ["alexnet train --engine ", ["auto", "onednn", "wasm", "reference"]],
+    ["alexnet train --engine ", ["auto", "onednn", "wasm", "webgpu", "reference"]],
     // bash splits at =.
-    ["alexnet train --engine =", ["auto", "onednn", "wasm", "reference"]],
+    ["alexnet train --engine =", ["auto", "onednn", "wasm", "webgpu", "reference"]],
     ["alexnet train --engine = r", ["reference"]],
     ["alexnet bench --precision b", ["bf16"]],
     ["alexnet train --epochs ", []],
@@ -165,7 +165,7 @@ test("fish: commands, flags, values, files", whereInstalled("fish"), () => {
   };
   assert.deepEqual(offered("alexnet pred"), ["predict"]);
   assert.deepEqual(offered("alexnet train --eng"), ["--engine"]);
-  assert.deepEqual(offered("alexnet train --engine "), ["auto", "onednn", "wasm", "reference"]);
+  assert.deepEqual(offered("alexnet train --engine "), ["auto", "onednn", "wasm", "webgpu", "reference"]);
   assert.deepEqual(offered("alexnet completion z"), ["zsh"]);
   assert.ok(offered("alexnet predict run my").includes("my photo.png"));
   assert.deepEqual(offered("alexnet train --data-dir no"), [""]);

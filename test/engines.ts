@@ -4,7 +4,9 @@ import { createOneDnnEngine, type OneDnnOptions } from "../src/engine/onednn/one
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
 import { isNative } from "../src/engine/select/precision.ts";
 import { createWasmEngine } from "../src/engine/wasm/wasm.ts";
+import { createWebGpuEngine } from "../src/engine/webgpu/webgpu.ts";
 import type { CompileSettings } from "./chains.ts";
+import { sharingOneDevice, skippedWithoutAdapter, softwareAdapter } from "./webgpuAdapter.ts";
 
 /** An engine, and one of the ways to compile on it. */
 export interface EngineUnderTest {
@@ -12,6 +14,8 @@ export interface EngineUnderTest {
   create(options?: { readonly threads?: number }): Engine | Promise<Engine>;
   readonly settings: CompileSettings;
   readonly arithmetic: Arithmetic;
+  /** Computed by a software adapter: suites of whole layers leave it out. */
+  readonly isEmulated?: boolean;
 }
 
 /** How an engine computes under its settings: what the bounds of the tests follow. */
@@ -66,6 +70,10 @@ const DFT_FACTOR_ERROR = 0.5;
 
 const withDft = (options?: OneDnnOptions) => createOneDnnEngine({ ...options, convolution: "dft" });
 
+let adapter: ReturnType<typeof sharingOneDevice> | undefined;
+/** The kernels of graphics adapters, which a software adapter compiles and runs more slowly than its own. */
+const throughTiles = process.env["ALEXNET_TEST_WEBGPU"] === "tiles";
+
 const all: readonly EngineUnderTest[] = [
   {
     name: "reference",
@@ -78,6 +86,16 @@ const all: readonly EngineUnderTest[] = [
     create: (options) => createWasmEngine(options),
     settings: { precision: "f32", exact: true },
     arithmetic: f32,
+  },
+  {
+    name: "webgpu",
+    create() {
+      adapter ??= sharingOneDevice(softwareAdapter());
+      return createWebGpuEngine(adapter, throughTiles ? { products: "tiles" } : {});
+    },
+    settings: { precision: "f32", exact: true },
+    arithmetic: f32,
+    isEmulated: true,
   },
   {
     name: "onednn, f32, exact",
@@ -115,14 +133,19 @@ const all: readonly EngineUnderTest[] = [
 const wanted = process.env["ALEXNET_TEST_ENGINES"] ?? "";
 
 /**
- * Every engine, in every precision and by every algorithm, runs through the same suites. Only bf16 is left out, and that is said, on a processor
- * without instructions for it: the library may have none of it there.
+ * Every engine, in every precision and by every algorithm, runs through the same suites. Left out, and that is said, are bf16 on a processor
+ * without instructions for it, since the library may have none of it there, and WebGPU without Chromium's driver.
  */
 export const engines: readonly EngineUnderTest[] = all
   .filter(({ name }) => name.startsWith(wanted))
   .filter(isComputedHere);
 
 function isComputedHere({ name, settings }: EngineUnderTest): boolean {
+  if (name === "webgpu") {
+    const reason = skippedWithoutAdapter();
+    if (reason) console.warn(`tests of ${name} are skipped: ${reason}`);
+    return reason === false;
+  }
   if (settings.precision === "f32") return true;
   const engine = createOneDnnEngine();
   const isComputed = isNative(engine, settings.precision);

@@ -99,9 +99,18 @@ test("CommonJS can require every entry point", async () => {
     "readModelBytes",
     "createOneDnnEngine",
     "createWasmEngine",
+    "createWebGpuEngine",
     "readModel",
   ];
-  const entries = ["alexnet", "alexnet/core", "alexnet/browser", "alexnet/onednn", "alexnet/wasm", "alexnet/formats"];
+  const entries = [
+    "alexnet",
+    "alexnet/core",
+    "alexnet/browser",
+    "alexnet/onednn",
+    "alexnet/wasm",
+    "alexnet/webgpu",
+    "alexnet/formats",
+  ];
   const program = entries.map((entry, i) => `console.log(typeof require("${entry}").${names[i]});`).join("\n");
   await writeFile(join(folder, "program.cjs"), program);
   const { exit, stdout, stderr } = await run([join(folder, "program.cjs")], { cwd: folder });

@@ -1,12 +1,15 @@
 /**
- * The names of `alexnet/core`, `alexnet/browser`, `alexnet/onednn`, `alexnet/wasm` and `alexnet/formats` that `alexnet` does not export, in use. Types only. It does not compile if a name
+ * The names of `alexnet/core`, `alexnet/browser`, `alexnet/onednn`, `alexnet/wasm`, `alexnet/webgpu` and `alexnet/formats` that `alexnet` does not export, in use. Types only. It does not compile if a name
  * is renamed or removed, an option no longer takes a value, or a result has other fields.
  */
+
+import type * as dawn from "webgpu";
 import type * as browser from "../src/browser.ts";
 import type * as core from "../src/core.ts";
 import type * as formats from "../src/formats.ts";
 import type * as onednn from "../src/onednn.ts";
 import type * as wasm from "../src/wasm.ts";
+import type * as webgpu from "../src/webgpu.ts";
 import type { Accepts } from "./publicOptions.ts";
 import type { Returns } from "./publicResults.ts";
 
@@ -133,6 +136,10 @@ export type EntryValues = [
   Returns<typeof onednn.createOneDnnEngine, (options?: onednn.OneDnnOptions) => onednn.Engine>,
   Returns<typeof wasm.createWasmEngine, (options?: wasm.WasmOptions) => Promise<wasm.Engine>>,
   Returns<
+    typeof webgpu.createWebGpuEngine,
+    (gpu: webgpu.WebGpu, options?: webgpu.WebGpuOptions) => Promise<webgpu.WebGpuEngine>
+  >,
+  Returns<
     typeof browser.createClassActivator,
     (model: Pick<Model, "network" | "weights" | "exact">, engine: browser.Engine) => Promise<browser.ClassActivator>
   >,
@@ -184,10 +191,13 @@ export type EntryOptions = [
   Accepts<core.TrainNetworkOptions, Training>,
   Accepts<onednn.OneDnnOptions, { threads?: number }>,
   Accepts<wasm.WasmOptions, { threads?: number }>,
+  Accepts<webgpu.WebGpu, Pick<ReturnType<typeof dawn.create>, "requestAdapter">>,
+  Accepts<webgpu.WebGpuOptions, { products?: "tiles" | "plain" }>,
 ];
 
 /** One entry per type: data. */
 export type EntryResults = [
+  Returns<webgpu.WebGpuEngine, webgpu.Engine & { isSoftware: boolean }>,
   Returns<browser.ClassActivation, { layer: string; height: number; width: number; values: Float32Array }>,
   Returns<
     browser.ClassActivator,

@@ -9,6 +9,7 @@ import * as formats from "../src/formats.ts";
 import * as api from "../src/index.ts";
 import * as onednn from "../src/onednn.ts";
 import * as wasm from "../src/wasm.ts";
+import * as webgpu from "../src/webgpu.ts";
 import { root } from "./sourceFiles.ts";
 
 const values = (
@@ -66,6 +67,10 @@ const others = {
     values: words("ClosedError ConfigError NativeError ShapeError UnimplementedError createWasmEngine"),
     types: words("Engine Precision PrecisionSupport WasmOptions"),
   },
+  webgpu: {
+    values: words("ClosedError ConfigError NativeError ShapeError UnimplementedError createWebGpuEngine"),
+    types: words("Engine Precision PrecisionSupport WebGpu WebGpuEngine WebGpuOptions"),
+  },
   formats: {
     values: words(
       "CheckpointError ConfigError DataError ShapeError UnsupportedError readCaffeFile readModel readOnnxFile " +
@@ -104,7 +109,7 @@ function exportedTypes(entry: string): readonly string[] {
 }
 
 test("every entry point exports the values and types that are in use, and no others", () => {
-  const modules = { index: api, core, browser, onednn, wasm, formats };
+  const modules = { index: api, core, browser, onednn, wasm, webgpu, formats };
   for (const [entry, expected] of Object.entries({ index: { values, types }, ...others })) {
     const exported = Object.keys(modules[entry as keyof typeof modules]);
     assert.deepEqual(exported.sort(), [...expected.values].sort(), `${entry}: ${remedy}`);

@@ -89,8 +89,8 @@ const fullTolerance = {
   bf16: { logits: 8e-3, norms: 0.03, gradients: 0.5, losses: 1e-4 },
 } as const;
 
-/** In plain f64 loops the full networks would take minutes. */
-const fastEngines = engines.filter(({ arithmetic }) => arithmetic.sums === "f32");
+/** In plain f64 loops or on a software adapter the full networks would take minutes. */
+const fastEngines = engines.filter(({ arithmetic, isEmulated }) => arithmetic.sums === "f32" && !isEmulated);
 
 /** A program with the weights that scripts/golden/pytorch.py gives its model. */
 async function compileGolden(
@@ -126,7 +126,9 @@ function sample(name: string, values: Float32Array, count: number): Float32Array
   return places.map((place) => values[Math.floor(place * values.length)] as number);
 }
 
-for (const { name, create, settings, arithmetic } of engines.filter((engine) => engine.settings.exact)) {
+for (const { name, create, settings, arithmetic } of engines.filter(
+  (engine) => engine.settings.exact && !engine.isEmulated,
+)) {
   describe(`${name} = PyTorch`, () => {
     it("on a small net of every kind of layer: logits, loss, every gradient", async () => {
       const golden = await readGolden<SmallGolden>("pytorch-every-kind");

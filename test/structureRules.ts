@@ -13,7 +13,7 @@ export const levels: readonly (readonly string[])[] = [
   ["base", "assembler"],
   ["image", "embedding", "engine"],
   ["layers"],
-  ["dataset", "network", "engine/reference", "engine/onednn", "engine/wasm", "communication"],
+  ["dataset", "network", "engine/reference", "engine/onednn", "engine/wasm", "engine/webgpu", "communication"],
   ["training", "checkpoint"],
   ["formats", "report"],
   ["engine/select"],
@@ -34,10 +34,11 @@ const narrower: Readonly<Record<string, readonly string[]>> = {
   "engine/reference": ["base", "engine"],
   "engine/onednn": ["base", "engine"],
   "engine/wasm": ["base", "assembler", "engine"],
+  "engine/webgpu": ["base", "engine"],
   communication: ["base", "engine"],
 };
 
-const concreteEngines = ["engine/reference", "engine/onednn", "engine/wasm"];
+const concreteEngines = ["engine/reference", "engine/onednn", "engine/wasm", "engine/webgpu"];
 /** Files outside its own folder that may name a concrete engine. */
 const compositionRoots = /^src\/(engine\/select\/.*|cli\/.*|web\/.*|[^/]+\.ts)$/;
 
@@ -67,6 +68,7 @@ export const packageUsers: Readonly<Record<string, readonly string[]>> = {
   "dejavu-fonts-ttf": [], // files for src/report/figures/fonts.ts, nothing to import
   "@fontsource/unifont": [], // likewise
   koffi: ["src/koffi.ts"], // loaded at the first native call
+  webgpu: ["src/engine/select/dawn.ts"], // optional; loaded when the engine is asked for
 };
 
 const forbidden: readonly { readonly pattern: RegExp; readonly remedy: string }[] = [
@@ -103,6 +105,7 @@ export const entryPoints: readonly string[] = [
   "browser.ts",
   "onednn.ts",
   "wasm.ts",
+  "webgpu.ts",
   "formats.ts",
 ];
 

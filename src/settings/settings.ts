@@ -194,7 +194,7 @@ export const settings = {
   engine: setting({
     schema: z.enum(engineNames),
     value: "<name>",
-    help: "compute engine; auto uses oneDNN if it is installed, else wasm",
+    help: "compute engine; auto uses oneDNN if it is installed, else a graphics adapter (webgpu), else wasm",
     section: "Compute",
     default: "auto",
     commands: stepCommands,

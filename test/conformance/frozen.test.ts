@@ -43,7 +43,7 @@ describeEngines("frozen operations", (engine) => {
       const { images, outputGradient } = dataOf(chain, program.outputShape);
       await passThrough(program, images, outputGradient);
       const account = program.takeProfile();
-      if (engine.name === "reference") return assert.deepEqual(account, []);
+      if (engine.name === "reference" || engine.name === "webgpu") return assert.deepEqual(account, []);
       const done = (wanted: string) =>
         new Set(account.filter(({ direction }) => direction === wanted).map(({ layer }) => layer));
       const trained = learning.filter((name) => !frozen.includes(name));

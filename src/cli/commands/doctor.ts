@@ -23,6 +23,8 @@ interface Diagnosis {
   readonly onednn:
     | { readonly engine: string; readonly precisions: Engine["inferencePrecisions"] }
     | { readonly problem: string };
+  /** Engine of `--engine webgpu`, or the reason why there is none. */
+  readonly webgpu: { readonly engine: string; readonly isSoftware: boolean } | { readonly problem: string };
   /** Library and launcher of `train --processes`, or the reason why there are none. */
   readonly mpi: { readonly library: string; readonly launcher: string | null } | { readonly problem: string };
   readonly datasets: readonly { readonly name: string; readonly source: string | null }[];
@@ -45,6 +47,7 @@ async function diagnose(): Promise<Diagnosis> {
     threads,
     libraries: findOneDnn(),
     onednn: await tryOneDnn(),
+    webgpu: await tryWebGpu(),
     mpi: await tryMpi(),
     datasets: await Promise.all(
       datasets.map(async ({ name, locate }) => ({ name, source: (await locate({})) ?? null })),
@@ -61,6 +64,22 @@ async function tryOneDnn(): Promise<Diagnosis["onednn"]> {
   } catch (error) {
     return { problem: messageOf(error) };
   }
+}
+
+async function tryWebGpu(): Promise<Diagnosis["webgpu"]> {
+  const { selectEngine } = await import("../../engine/select/selectEngine.ts");
+  try {
+    const { engine, warning } = await selectEngine("webgpu");
+    engine.close();
+    return { engine: engine.description, isSoftware: warning !== undefined };
+  } catch (error) {
+    return { problem: messageOf(error) };
+  }
+}
+
+function formatWebGpu(webgpu: Diagnosis["webgpu"]): string {
+  if ("problem" in webgpu) return `only needed for --engine webgpu. ${webgpu.problem}`;
+  return `${webgpu.engine}${webgpu.isSoftware ? ": slower than the other engines" : ""}`;
 }
 
 async function tryMpi(): Promise<Diagnosis["mpi"]> {
@@ -84,7 +103,7 @@ function formatMpi(mpi: Diagnosis["mpi"]): string {
   return `${library}, ${launcher ?? "without mpirun on the PATH"}`;
 }
 
-function formatDiagnosis({ machine, threads, libraries, onednn, mpi, datasets: found }: Diagnosis): string {
+function formatDiagnosis({ machine, threads, libraries, onednn, webgpu, mpi, datasets: found }: Diagnosis): string {
   const rows: readonly (readonly [string, string])[] = [
     ["alexnet", machine.alexnet],
     ["Node.js", machine.node],
@@ -101,6 +120,7 @@ function formatDiagnosis({ machine, threads, libraries, onednn, mpi, datasets: f
           ["precisions", formatPrecisions(onednn.precisions)],
         ] as const)
       : ([["engine", `wasm, several times slower than oneDNN. ${onednn.problem}`]] as const)),
+    ["WebGPU", formatWebGpu(webgpu)],
     ["MPI", formatMpi(mpi)],
     ...found.map(({ name, source }): readonly [string, string] => [name, source ?? "not on this machine"]),
   ];

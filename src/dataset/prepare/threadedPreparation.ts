@@ -1,4 +1,5 @@
 /** Batch preparation on several threads where it pays. */
+import { availableParallelism } from "node:os";
 import { ClosedError } from "../../errors.ts";
 import { createHelpers, type Helpers } from "./helpers.ts";
 import { type Preparation, prepareAlone } from "./preparation.ts";
@@ -6,7 +7,7 @@ import { createRowPreparer, type RowOptions } from "./rows.ts";
 
 /** Options of batch preparation on several threads. */
 export interface ThreadedPreparationOptions extends RowOptions {
-  /** Threads, including the caller's own. Default 1. */
+  /** Threads, including the caller's own; 0 for all processors, if a device computes. Default 1. */
   readonly threads?: number | undefined;
   /** Milliseconds of preparation on the caller's thread before others are started. Default 2000. */
   readonly patience?: number | undefined;
@@ -25,7 +26,7 @@ const PATIENCE_MS = 2000;
 export function createThreadedPreparation(options: ThreadedPreparationOptions): Preparation {
   const { preprocessing, threads = 1, patience = PATIENCE_MS } = options;
   const prepareRow = createRowPreparer(options);
-  const wanted = Math.min(threads, MOST_THREADS) - 1;
+  const wanted = Math.min(threads || availableParallelism(), MOST_THREADS) - 1;
   let spent = 0;
   let helpers: Helpers | undefined;
   let isClosed = false;

@@ -16,6 +16,7 @@ interface EngineFacts {
 const engines = {
   onednn: { takesThreads: true, trainsTogether: true },
   wasm: { takesThreads: true, resumes: ["reference"], trainsTogether: false },
+  webgpu: { takesThreads: false, trainsTogether: false },
   // conv2 of `alexnet-fashion`, 448 M MACs, took 0.74 s forward and 1.5 s backward on a server of 2025.
   reference: { takesThreads: false, macsPerSecond: 6e8, trainsTogether: true },
 } as const satisfies Readonly<Record<string, EngineFacts>>;
@@ -23,7 +24,7 @@ const engines = {
 /** Name of an engine that can be created. */
 export type CreatedEngineName = keyof typeof engines;
 
-/** Values of `--engine`. `auto` is oneDNN if it is installed, otherwise the WebAssembly engine. */
+/** Values of `--engine`. `auto` is oneDNN if it is installed, otherwise a graphics adapter, otherwise the WebAssembly engine. */
 export type EngineName = "auto" | CreatedEngineName;
 export const engineNames: readonly [EngineName, ...EngineName[]] = [
   "auto",

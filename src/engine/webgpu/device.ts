@@ -1,0 +1,303 @@
+/** A device: its pipelines, buffers, the order of its work, and its failures as errors. */
+import { NativeError } from "../../errors.ts";
+import type { GpuAdapter, GpuBuffer, GpuCommandEncoder, GpuComputePass, GpuDevice, GpuHandle, WebGpu } from "./api.ts";
+import type { Access } from "./kernels/wgsl.ts";
+
+/** Numbers of the standard: `GPUBufferUsage`, `GPUMapMode`, `GPUShaderStage`. */
+const usage = { mapRead: 0x01, copySource: 0x04, copyTarget: 0x08, uniform: 0x40, storage: 0x80 } as const;
+const MAP_READ = 1;
+const COMPUTE = 4;
+
+/** Staging buffers up to this size are used again: those of outputs, not of whole weights. */
+const POOLED_BYTES = 2 ** 22;
+
+const usages = {
+  storage: usage.storage | usage.copySource | usage.copyTarget,
+  uniform: usage.uniform | usage.copyTarget,
+  staging: usage.mapRead | usage.copyTarget,
+} as const;
+
+/** A kernel that is ready to run. */
+export interface Pipeline {
+  readonly handle: GpuHandle;
+  readonly layout: GpuHandle;
+}
+
+/** A kernel with its buffers. */
+export interface Bound {
+  readonly pipeline: Pipeline;
+  readonly group: GpuHandle;
+}
+
+/** Opens a device with all of its adapter's memory limits. Throws NativeError if there is no adapter. */
+export async function openDevice(gpu: WebGpu): Promise<Device> {
+  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  if (!adapter) {
+    throw new NativeError(
+      "engine webgpu: no graphics adapter; install its driver (Vulkan on Linux), or use --engine onednn or wasm",
+    );
+  }
+  const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize } = adapter.limits;
+  const requiredLimits = { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize };
+  try {
+    return new Device(gpu, adapter, await adapter.requestDevice({ requiredLimits }));
+  } catch (cause) {
+    throw new NativeError(`engine webgpu: ${nameOf(adapter)}: cannot be opened: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
+
+/** Name of an adapter for people. */
+export function nameOf({ info }: Pick<GpuAdapter, "info">): string {
+  return (
+    info.description || [info.vendor, info.architecture || info.device].filter(Boolean).join(" ") || "graphics adapter"
+  );
+}
+
+/** True for an adapter that computes on the processor: SwiftShader, lavapipe, WARP. */
+export function isSoftware({ info }: Pick<GpuAdapter, "info">): boolean {
+  const text = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
+  return info.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|basic render|\bwarp\b/i.test(text);
+}
+
+/** An open device. */
+export class Device {
+  /** Held, since an object of the package `webgpu` that is collected takes the process with it. */
+  readonly gpu: WebGpu;
+  readonly adapter: GpuAdapter;
+  readonly #device: GpuDevice;
+  readonly #layouts = new Map<string, { readonly group: GpuHandle; readonly pipeline: GpuHandle }>();
+  readonly #pipelines = new Map<string, Promise<Pipeline> | Pipeline>();
+  readonly #calls = new Set<Promise<unknown>>();
+  #encoder: GpuCommandEncoder | undefined;
+  #pass: GpuComputePass | undefined;
+  /** Free staging buffers by their size. */
+  readonly #staging = new Map<number, GpuBuffer[]>();
+  #copy = new Float32Array(0);
+  #failure: NativeError | undefined;
+  #isOpen = true;
+
+  constructor(gpu: WebGpu, adapter: GpuAdapter, device: GpuDevice) {
+    this.gpu = gpu;
+    this.adapter = adapter;
+    this.#device = device;
+    device.onuncapturederror = ({ error }: { readonly error: Error }) => this.#fail(error.message);
+    void device.lost.then(({ reason, message }) => {
+      if (!this.#isOpen) return;
+      const cause = message || reason || "unknown reason";
+      this.#fail(
+        `device lost (${cause}); close other programs that use it, or use a smaller --batch-size, and --resume`,
+      );
+    });
+  }
+
+  get limits() {
+    return this.#device.limits;
+  }
+
+  #fail(message: string): void {
+    this.#failure ??= new NativeError(`engine webgpu: ${nameOf(this.adapter)}: ${message.trim()}`);
+  }
+
+  /** Throws NativeError for a failure since the device was opened. Results after one are wrong. */
+  check(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Reports errors of what `create` does as NativeError with `remedy` for memory. */
+  async scoped<T>(what: string, create: () => T | Promise<T>): Promise<T> {
+    const device = this.#device;
+    this.check();
+    for (const filter of ["validation", "internal", "out-of-memory"] as const) device.pushErrorScope(filter);
+    const [result] = await Promise.allSettled([(async () => create())()]);
+    const memory = await device.popErrorScope();
+    const errors = [await device.popErrorScope(), await device.popErrorScope()];
+    const prefix = `${what}: ${nameOf(this.adapter)}`;
+    if (memory) {
+      throw new NativeError(`${prefix} has not enough memory (${memory.message.trim()}); use a smaller --batch-size`);
+    }
+    const error = errors.find((one) => one !== null);
+    if (error) throw new NativeError(`${prefix}: ${error.message.trim()}`);
+    if (result.status === "rejected") {
+      this.check();
+      throw new NativeError(`${prefix}: ${(result.reason as Error).message}`, { cause: result.reason });
+    }
+    return result.value;
+  }
+
+  storage(bytes: number): GpuBuffer {
+    return this.#device.createBuffer({ size: Math.max(4, bytes), usage: usages.storage });
+  }
+
+  uniform(bytes: number): GpuBuffer {
+    return this.#device.createBuffer({ size: Math.ceil(bytes / 16) * 16, usage: usages.uniform });
+  }
+
+  #layoutOf(access: readonly Access[]) {
+    const key = access.join();
+    const known = this.#layouts.get(key);
+    if (known) return known;
+    const storage = { read: "read-only-storage", write: "storage" } as const;
+    const types = ["uniform", ...access.map((one) => storage[one])] as const;
+    const group = this.#device.createBindGroupLayout({
+      entries: types.map((type, binding) => ({ binding, visibility: COMPUTE, buffer: { type } })),
+    });
+    const made = { group, pipeline: this.#device.createPipelineLayout({ bindGroupLayouts: [group] }) };
+    this.#layouts.set(key, made);
+    return made;
+  }
+
+  #descriptor(code: string, access: readonly Access[]) {
+    const { group, pipeline } = this.#layoutOf(access);
+    const module = this.#device.createShaderModule({ code });
+    return { group, descriptor: { layout: pipeline, compute: { module, entryPoint: "main" } } };
+  }
+
+  /** The pipeline of a kernel; kernels of equal code share it. */
+  pipeline(code: string, access: readonly Access[]): Promise<Pipeline> {
+    const known = this.#pipelines.get(code);
+    if (known) return Promise.resolve(known);
+    const { group, descriptor } = this.#descriptor(code, access);
+    const made = this.#device.createComputePipelineAsync(descriptor).then((handle) => {
+      const pipeline = { handle, layout: group };
+      this.#pipelines.set(code, pipeline);
+      return pipeline;
+    });
+    this.#pipelines.set(code, made);
+    return made;
+  }
+
+  /** The same without waiting, for what is compiled between steps. */
+  pipelineNow(code: string, access: readonly Access[]): Pipeline {
+    const known = this.#pipelines.get(code);
+    if (known && "handle" in known) return known;
+    const { group, descriptor } = this.#descriptor(code, access);
+    const made = { handle: this.#device.createComputePipeline(descriptor), layout: group };
+    this.#pipelines.set(code, made);
+    return made;
+  }
+
+  /** A kernel with a uniform and its operands' buffers. */
+  bind(pipeline: Pipeline, uniform: GpuBuffer, buffers: readonly GpuBuffer[]): Bound {
+    const entries = [uniform, ...buffers].map((buffer, binding) => ({ binding, resource: { buffer } }));
+    return { pipeline, group: this.#device.createBindGroup({ layout: pipeline.layout, entries }) };
+  }
+
+  #openEncoder(): GpuCommandEncoder {
+    this.#encoder ??= this.#device.createCommandEncoder();
+    return this.#encoder;
+  }
+
+  #endPass(): GpuCommandEncoder {
+    this.#pass?.end();
+    this.#pass = undefined;
+    return this.#openEncoder();
+  }
+
+  /** Adds a kernel to the work that `submit` starts. */
+  dispatch({ pipeline, group }: Bound, workgroups: number): void {
+    const limit = this.limits.maxComputeWorkgroupsPerDimension;
+    const rows = Math.ceil(workgroups / limit);
+    this.#pass ??= this.#openEncoder().beginComputePass();
+    this.#pass.setPipeline(pipeline.handle);
+    this.#pass.setBindGroup(0, group);
+    this.#pass.dispatchWorkgroups(Math.ceil(workgroups / rows), rows);
+  }
+
+  copy(source: GpuBuffer, target: GpuBuffer, bytes: number): void {
+    this.#endPass().copyBufferToBuffer(source, 0, target, 0, bytes);
+  }
+
+  clear(buffer: GpuBuffer, offset: number, bytes: number): void {
+    if (bytes > 0) this.#endPass().clearBuffer(buffer, offset, bytes);
+  }
+
+  /** Starts what was added. */
+  submit(): void {
+    if (!this.#encoder) return;
+    const commands = this.#endPass().finish();
+    this.#encoder = undefined;
+    this.#device.queue.submit([commands]);
+  }
+
+  /** Writes plain data, after everything added before. The data is copied before the call returns. */
+  write(buffer: GpuBuffer, data: Float32Array | Uint32Array, length = data.length): void {
+    this.submit();
+    // Dawn takes the process down for memory that threads share.
+    const own = data.buffer instanceof ArrayBuffer ? data : this.#copyOf(data.subarray(0, length));
+    this.#device.queue.writeBuffer(buffer, 0, own, 0, length);
+  }
+
+  #copyOf(data: Float32Array | Uint32Array): Float32Array | Uint32Array {
+    if (data instanceof Uint32Array) return data.slice();
+    if (this.#copy.length < data.length) this.#copy = new Float32Array(data.length);
+    this.#copy.set(data);
+    return this.#copy;
+  }
+
+  /** Copies buffers to the host, after everything added before, into `use`: a view of each, valid during the call. */
+  read<T>(
+    sources: readonly { readonly buffer: GpuBuffer; readonly bytes: number }[],
+    use: (views: readonly ArrayBuffer[]) => T,
+  ): Promise<T> {
+    this.check();
+    const staging = sources.map(({ bytes }) => this.#takeStaging(bytes));
+    for (const [i, { buffer, bytes }] of sources.entries()) this.copy(buffer, staging[i] as GpuBuffer, bytes);
+    this.submit();
+    return this.tracked(this.#map(staging, sources, use));
+  }
+
+  async #map<T>(
+    staging: readonly GpuBuffer[],
+    sources: readonly { readonly bytes: number }[],
+    use: (views: readonly ArrayBuffer[]) => T,
+  ): Promise<T> {
+    try {
+      await Promise.all(staging.map((buffer) => buffer.mapAsync(MAP_READ)));
+    } catch (cause) {
+      // The reason for a lost device arrives on its own.
+      await Promise.race([this.#device.lost, new Promise((resolve) => setTimeout(resolve, 100))]);
+      this.check();
+      throw new NativeError(`engine webgpu: ${nameOf(this.adapter)}: ${(cause as Error).message}`, { cause });
+    }
+    this.check();
+    const result = use(staging.map((buffer, i) => buffer.getMappedRange(0, sources[i]?.bytes ?? 0)));
+    for (const buffer of staging) {
+      buffer.unmap();
+      if (buffer.size > POOLED_BYTES) buffer.destroy();
+      else this.#staging.get(buffer.size)?.push(buffer);
+    }
+    return result;
+  }
+
+  #takeStaging(bytes: number): GpuBuffer {
+    const free = this.#staging.get(bytes) ?? [];
+    this.#staging.set(bytes, free);
+    return free.pop() ?? this.#device.createBuffer({ size: bytes, usage: usages.staging });
+  }
+
+  /** A call that `settled` waits for. */
+  tracked<T>(call: Promise<T>): Promise<T> {
+    this.#calls.add(call);
+    void call.then(
+      () => this.#calls.delete(call),
+      () => this.#calls.delete(call),
+    );
+    return call;
+  }
+
+  /** Resolves after the calls that have started. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([...this.#calls]);
+  }
+
+  /** Closes the device after the calls that have started. */
+  close(): void {
+    this.submit();
+    void this.settled().then(() => {
+      this.#isOpen = false;
+      this.#device.destroy();
+    });
+  }
+}

@@ -1,0 +1,282 @@
+/** The WebGPU engine itself: its kernels compile, what they move is counted, training agrees with the reference, failures are errors. */
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import type { AnyOp } from "../src/engine/engine.ts";
+import type { GpuAdapter, WebGpu } from "../src/engine/webgpu/api.ts";
+import { planChain } from "../src/engine/webgpu/chain.ts";
+import { openDevice } from "../src/engine/webgpu/device.ts";
+import { createWebGpuEngine } from "../src/engine/webgpu/webgpu.ts";
+import { flatten, linear } from "../src/layers/kinds.ts";
+import { networks } from "../src/network/alexnet.ts";
+import { type Network, operations, place } from "../src/network/network.ts";
+import { sizeOf } from "../src/shape.ts";
+import { type TrainOptions, trainClassifier } from "../src/trainer/trainClassifier.ts";
+import { assertClose, assertCloseNorm } from "./assertClose.ts";
+import { type Chain, compileTraining, fillParameters, noDraws, passThrough, uniform } from "./chains.ts";
+import { dataOf, expectedOf } from "./conformance/compare.ts";
+import { stacks } from "./conformance/stacks.ts";
+import { engines } from "./engines.ts";
+import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { nullAdapter, sharingOneDevice, skippedWithoutAdapter, softwareAdapter } from "./webgpuAdapter.ts";
+
+/** Workgroup memory of the standard's least adapter, and of most. */
+const tiles = { isPlain: false, workgroupBytes: 16_384 };
+const plain = { isPlain: true, workgroupBytes: 16_384 };
+
+function planOf(network: Network, batchSize = 128, limits = tiles, training = true) {
+  const request = { ops: operations(network), inputShape: network.input, batchSize, precision: "f32" } as const;
+  return planChain(request, limits, training).plan.dispatches;
+}
+
+test("every kernel of every network compiles: in tiles and without, for training and inference, in a batch and alone", async () => {
+  const device = await openDevice(nullAdapter());
+  await device.scoped("kernels", async () => {
+    for (const network of networks) {
+      const plans = [planOf(network), planOf(network, 128, plain), planOf(network, 1, tiles, false)];
+      await Promise.all(plans.flat().map(({ code, access }) => device.pipeline(code, access)));
+    }
+  });
+  device.close();
+});
+
+test("the null device reports a kernel with a mistake", async () => {
+  const device = await openDevice(nullAdapter());
+  const kernel = planOf(tinyNetwork, 2).find(({ work }) => work === "pooling");
+  assert.ok(kernel);
+  const code = kernel.code.replace("ys[i] = ", "ys[i] = 1u + ");
+  await assert.rejects(
+    device.scoped("kernels", () => device.pipeline(code, kernel.access)),
+    /^NativeError: kernels: .*(?:u32|f32)/s,
+  );
+  device.close();
+});
+
+describe("counts for a step of alexnet-owt, 128 images", () => {
+  const network = networks.find(({ name }) => name === "alexnet-owt") as Network;
+  const plan = planOf(network);
+  /** One kernel for each parameter, whose code they share. */
+  const parameters = place(network).flatMap((layer) => layer.parameters);
+
+  test("at most 80 kernels run, and at most 80 are compiled", () => {
+    assert.ok(plan.length + parameters.length <= 80, `${plan.length} + ${parameters.length}`);
+    assert.ok(new Set(plan.map(({ code }) => code)).size + 1 <= 80);
+  });
+
+  test("tiles waste at most 10 % of the arithmetic, in every network", () => {
+    for (const each of networks) {
+      const all = planOf(each);
+      const sum = (of: "macs" | "computedMacs") => all.reduce((total, one) => total + one[of], 0);
+      const waste = sum("computedMacs") / sum("macs") - 1;
+      assert.ok(waste >= 0 && waste <= 0.1, `${each.name}: ${waste}`);
+    }
+  });
+
+  test("every product has work for a large adapter: at least 256 workgroups", () => {
+    for (const { layer, direction, workgroups, macs } of plan) {
+      if (macs > 0) assert.ok(workgroups(128) >= 256, `${layer} ${direction}: ${workgroups(128)}`);
+    }
+  });
+
+  test("bytes are at most 1.35 × those that every implementation moves", () => {
+    const updates = parameters.reduce((sum, { shape }) => sum + 4 * 5 * sizeOf(shape), 0);
+    const bytes = plan.reduce((sum, dispatch) => sum + dispatch.bytes, updates);
+    const least = leastBytes(operations(network), 128) + updates;
+    assert.ok(bytes <= 1.35 * least, `${bytes} of ${least}: ${bytes / least}`);
+  });
+});
+
+/**
+ * Bytes of a step whose layers read their inputs once and write their outputs once, forward and backward, with activations and flattening for nothing: for
+ * layers with weights x, w → y; dy, w → dx; x, dy → dw; for others x → y and dy → dx.
+ */
+function leastBytes(ops: readonly AnyOp[], batchSize: number): number {
+  const free = new Set(["relu", "flatten", "adaptiveAveragePool2d"]);
+  return ops.reduce((sum, op, i) => {
+    const [x, y] = [batchSize * sizeOf(op.inputShape), batchSize * sizeOf(op.outputShape)];
+    const w = op.parameters.reduce((all, { shape }) => all + sizeOf(shape), 0);
+    const values = w > 0 ? 2 * (x + y + w) + (i === 0 ? 0 : x + y + w) : 2 * (x + y);
+    return sum + (free.has(op.kind) ? 0 : 4 * values);
+  }, 0);
+}
+
+describe("on a software adapter", { skip: skippedWithoutAdapter() }, () => {
+  let folder: string;
+  before(async () => {
+    softwareAdapter();
+    folder = await mkdtemp(join(tmpdir(), "alexnet-webgpu-"));
+    await writeTinyDataset(folder, { train: 320, test: 16 });
+  });
+  after(() => rm(folder, { recursive: true }));
+
+  const trainTiny = async (name: string, options: TrainOptions): Promise<string> => {
+    const run = join(folder, name);
+    const given = { network: tinyNetwork, batchSize: 16, epochs: 1, optimizer: "sgd", dataDir: folder } as const;
+    await trainClassifier({ ...given, run, ...options });
+    return run;
+  };
+
+  test("20 steps have losses within 1e-5 of the reference engine's", async () => {
+    const [reference, webgpu] = await Promise.all([
+      trainTiny("reference", { engine: "reference" }),
+      trainTiny("webgpu", { engine: "webgpu" }),
+    ]);
+    const losses = async (run: string) =>
+      (await timelessLog(run)).flatMap((entry) => Object.entries(entry).filter(([key]) => /loss/i.test(key)));
+    const [expected, actual] = [await losses(reference), await losses(webgpu)];
+    assert.ok(expected.length >= 2);
+    assert.deepEqual(
+      actual.map(([key]) => key),
+      expected.map(([key]) => key),
+    );
+    const values = (all: typeof actual) => all.map(([, value]) => Number(value));
+    assertClose(values(actual), values(expected), { relative: 1e-5 }, "losses");
+    const { engine } = JSON.parse(await readFile(join(webgpu, "config.json"), "utf8"));
+    assert.equal(engine.name, "webgpu");
+    assert.match(engine.description, /SwiftShader.*a software adapter/);
+  });
+
+  test("a run that is stopped and resumed has the weights of one that is not, to the bit; another engine is refused", async () => {
+    const whole = await trainTiny("whole", { engine: "webgpu", epochs: 2 });
+    await trainTiny("halves", { engine: "webgpu" });
+    const run = join(folder, "halves");
+    await assert.rejects(
+      trainClassifier({ run, resume: true, epochs: 2, engine: "reference" }),
+      /engine.*webgpu|webgpu.*engine/,
+    );
+    await trainClassifier({ run, resume: true, epochs: 2 });
+    assert.deepEqual(await lastWeights(run), await lastWeights(whole));
+  });
+
+  test("products through workgroup memory, whose tiles divide the extents and do not", async () => {
+    const gpu = sharingOneDevice(softwareAdapter());
+    const webgpu = engines.find(({ name }) => name === "webgpu");
+    assert.ok(webgpu);
+    const { input, layers } = stacks["conv → relu → norm → pool → conv → relu → linear"] as Omit<Chain, "batchSize">;
+    const chain = { input, layers, batchSize: 3 };
+    const engine = await createWebGpuEngine(gpu, { products: "tiles" });
+    const program = await compileTraining(engine, webgpu.settings, chain);
+    await fillParameters(program);
+    const { images, outputGradient } = dataOf(chain, program.outputShape);
+    for (const [key, values] of await passThrough(program, images, outputGradient)) {
+      assertCloseNorm(values, expectedOf(webgpu, chain).get(key) ?? [], 3e-6, key);
+    }
+    engine.close();
+  });
+
+  test("a lost device is an error of every later call, with a remedy", async () => {
+    const { engine, device } = await withDevice(softwareAdapter());
+    const program = await compileTraining(engine, { precision: "f32", exact: true }, small);
+    device().destroy();
+    await assert.rejects(program.forward(program.input, 1, noDraws), {
+      name: "NativeError",
+      message: /^engine webgpu: .*SwiftShader.*: device lost \(.*\); .* --resume$/,
+    });
+    await assert.rejects(program.forwardTraining(program.input, 1, noDraws), { name: "NativeError" });
+    engine.close();
+  });
+});
+
+const small: Chain = { input: [4, 1, 1], layers: [flatten("flatten"), linear("fc", { outFeatures: 3 })], batchSize: 1 };
+
+/** An engine, and the device that it opens. */
+async function withDevice(gpu: WebGpu) {
+  const opened: Awaited<ReturnType<GpuAdapter["requestDevice"]>>[] = [];
+  const engine = await createWebGpuEngine(
+    changed(gpu, (adapter) => ({
+      info: adapter.info,
+      limits: adapter.limits,
+      async requestDevice(options) {
+        const device = await adapter.requestDevice(options);
+        opened.push(device);
+        return device;
+      },
+    })),
+  );
+  return { engine, device: () => opened[0] as (typeof opened)[number] };
+}
+
+function changed(gpu: WebGpu, change: (adapter: GpuAdapter) => GpuAdapter): WebGpu {
+  return {
+    async requestAdapter() {
+      const adapter = await gpu.requestAdapter();
+      return adapter && change(adapter);
+    },
+  };
+}
+
+describe("an adapter with the standard's least limits", () => {
+  const least = (gpu: WebGpu) =>
+    changed(gpu, (adapter) => ({
+      info: adapter.info,
+      limits: {
+        maxBufferSize: 2 ** 28,
+        maxStorageBufferBindingSize: 2 ** 27,
+        maxComputeWorkgroupStorageSize: 2 ** 14,
+        maxComputeWorkgroupsPerDimension: adapter.limits.maxComputeWorkgroupsPerDimension,
+      },
+      requestDevice: (options) => adapter.requestDevice(options),
+    }));
+
+  test("refuses tensors that it cannot bind, by their layer", async () => {
+    const engine = await createWebGpuEngine(least(nullAdapter()), { products: "tiles" });
+    const request = (features: number, batchSize: number): Chain => ({
+      input: [features, 1, 1],
+      layers: [flatten("flatten"), linear("fc6", { outFeatures: 4096 })],
+      batchSize,
+    });
+    const settings = { precision: "f32", exact: true } as const;
+    await assert.rejects(compileTraining(engine, settings, request(9216, 1)), {
+      name: "ShapeError",
+      message:
+        "fc6.weight: 4096×9216 needs 144 MiB, and the adapter binds at most 128 MiB at a time; use another engine",
+    });
+    await assert.rejects(compileTraining(engine, settings, request(1024, 40_000)), {
+      name: "ShapeError",
+      message:
+        /^fc6: a batch needs 625 MiB, and the adapter binds at most 128 MiB at a time; use a smaller --batch-size$/,
+    });
+    engine.close();
+  });
+
+  test("compiles what fits, in tiles for its workgroup memory", async () => {
+    const engine = await createWebGpuEngine(least(nullAdapter()), { products: "tiles" });
+    const program = await compileTraining(engine, { precision: "f32", exact: true }, small);
+    program.close();
+    engine.close();
+  });
+});
+
+test("no adapter, and an operation that the engine lacks, are errors with a remedy", async () => {
+  await assert.rejects(createWebGpuEngine({ requestAdapter: async () => null }), {
+    name: "NativeError",
+    message: /^engine webgpu: no graphics adapter; install its driver .*, or use --engine onednn or wasm$/,
+  });
+  const engine = await createWebGpuEngine(nullAdapter());
+  const [op] = operations({ ...tinyNetwork, layers: tinyNetwork.layers.slice(0, 1) });
+  const ops = [{ ...op, kind: "gather" } as unknown as AnyOp];
+  await assert.rejects(engine.compile({ ops, inputShape: [1, 28, 28], batchSize: 1, precision: "f32" }), {
+    name: "UnimplementedError",
+    message: "conv1: the webgpu engine has no gather; use --engine onednn or wasm",
+  });
+  engine.close();
+});
+
+test("images are copied before a call returns, from memory that threads share too", {
+  skip: skippedWithoutAdapter(),
+}, async () => {
+  const engine = await createWebGpuEngine(sharingOneDevice(softwareAdapter()));
+  const program = await compileTraining(engine, { precision: "f32", exact: true }, small);
+  await fillParameters(program);
+  const images = uniform("images", 4);
+  const expected = await program.forward(images, 1, noDraws);
+  const input = await program.nextInput();
+  assert.ok(input.buffer instanceof SharedArrayBuffer);
+  input.set(images);
+  const output = program.forward(input, 1, noDraws);
+  input.fill(Number.NaN);
+  assert.deepEqual(await output, expected);
+  engine.close();
+});
