@@ -36,8 +36,8 @@ const others = {
   core: {
     values: words(
       "AlexNetError CheckpointError ClosedError ConfigError DataError DivergenceError NonFiniteError ShapeError " +
-        "UnimplementedError adaptiveAveragePool2d averagePool2d conv2d createClassifier createDataset createPreprocessor " +
-        "createReferenceEngine dropout findNetwork findRecipe flatten fromArrays fromIterable linear localResponseNorm " +
+        "UnimplementedError adaptiveAveragePool2d averagePool2d batchNorm2d conv2d createClassifier createDataset createPreprocessor " +
+        "createReferenceEngine dropout findNetwork findRecipe flatten fromArrays fromIterable linear localConv2d localResponseNorm " +
         "maxPool2d networks parseNetwork parseRecipe recipes relu sigmoid summarize tanh trainNetwork withClasses withInput",
     ),
     types: words(

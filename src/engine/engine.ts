@@ -352,7 +352,7 @@ export interface TrainingProgram extends Program {
   compileUpdate(assignments: readonly Assignment[]): Update;
   /** Σ x² over all elements of all tensors; NaN or infinite if a value is. */
   sumOfSquares(tensors: readonly Tensor[]): Promise<number>;
-  /** Name of the first trained parameter with a non-finite value or gradient; undefined if there is none. */
+  /** Name of the first trained parameter, or statistic for values, that is not finite; undefined if there is none. */
   firstNonFinite(of: "values" | "gradients"): Promise<string | undefined>;
 }
 

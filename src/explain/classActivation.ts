@@ -47,7 +47,7 @@ export async function createClassActivator(
     precision: "f32",
     exact,
     inputGradient: true,
-    // As at evaluation: statistics of one image would be others than those of training.
+    // Running statistics, as at evaluation: those of one image would differ.
     frozen: ops.map(({ name }) => name),
   });
   await writeWeights(program, program.frozen, weights);

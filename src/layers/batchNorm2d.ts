@@ -49,7 +49,7 @@ export const batchNorm2dKind: LayerKind<"batchNorm2d"> = {
   },
   describe: ({ affine }) => ({
     label: "batch norm",
-    kernel: affine ? "(x − mean) ÷ deviation · w + b" : "(x − mean) ÷ deviation",
+    kernel: affine ? "(x − μ) ÷ σ · w + b" : "(x − μ) ÷ σ",
     sizeFormulas: [],
   }),
   reach: reachesSamePlace,

@@ -1,7 +1,8 @@
 /** Locally connected layer: a convolution with a kernel of its own for each output position. */
 import * as z from "zod/mini";
+import type { OpOptions } from "../engine/engine.ts";
 import { positiveInt, wholeNumber } from "../schema.ts";
-import { featureMap, outputExtent } from "../shape.ts";
+import { featureMap, outputExtent, type Shape } from "../shape.ts";
 import { type LayerKind, neverRandom, notInInt8, reachesWindow, sameOptions, windowFormulas } from "./layer.ts";
 import { windowAttributes } from "./onnxGraph.ts";
 
@@ -28,8 +29,7 @@ export const localConv2dKind: LayerKind<"localConv2d"> = {
   parameters(name, options, input) {
     const { outChannels, kernelSize } = options;
     const [channels] = featureMap(name, input);
-    const [height, width] = [outputExtent(name, input, 1, options), outputExtent(name, input, 2, options)];
-    const outputs = outChannels * height * width;
+    const outputs = countOutputs(name, options, input);
     const fans = { fanIn: channels * kernelSize ** 2, fanOut: outChannels * kernelSize ** 2 };
     return [
       { name: "weight", shape: [outputs, channels, kernelSize, kernelSize], ...fans },
@@ -38,7 +38,7 @@ export const localConv2dKind: LayerKind<"localConv2d"> = {
   },
   describe: (options, input) => ({
     label: "locally connected",
-    kernel: `${options.outChannels} of ${options.kernelSize}×${options.kernelSize}×${input[0] ?? 0}, unshared`,
+    kernel: `${countOutputs("", options, input)} of ${options.kernelSize}×${options.kernelSize}×${input[0] ?? 0}`,
     stride: options.stride,
     padding: options.padding,
     sizeFormulas: windowFormulas(input, options),
@@ -86,6 +86,10 @@ export const localConv2dKind: LayerKind<"localConv2d"> = {
     return graph.node("Gather", [biased, plane], { axis: { int: 2 } });
   },
 };
+
+function countOutputs(name: string, options: OpOptions["localConv2d"], input: Shape): number {
+  return options.outChannels * outputExtent(name, input, 1, options) * outputExtent(name, input, 2, options);
+}
 
 /** Indices of the inputs of each position's window in the flattened padded map. */
 function windowIndices(

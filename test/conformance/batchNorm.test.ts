@@ -150,6 +150,20 @@ describeEngines("batch norm", (engine) => {
     });
   });
 
+  it("a statistic that becomes infinite is found", async () => {
+    await withProgram(engine, alone, async (program) => {
+      const { images } = dataOf(alone, alone.input);
+      assert.equal(await program.firstNonFinite("values"), undefined);
+      await program.forwardTraining(
+        images.map((x) => 1e30 * x),
+        4,
+        noDraws,
+      );
+      assert.equal(await program.firstNonFinite("values"), "n.running_var");
+      assert.equal(await program.firstNonFinite("gradients"), undefined);
+    });
+  });
+
   it("a single value per channel is refused in training, and computed at evaluation", async () => {
     const chain: Chain = { input: [2, 1, 1], layers: [batchNorm2d("n"), relu("r")], batchSize: 2 };
     await withProgram(engine, chain, async (program) => {

@@ -44,6 +44,8 @@ export interface StoredParameter {
   readonly name: string;
   readonly value: EngineTensor;
   readonly gradient: EngineTensor | undefined;
+  /** True for a statistic that forward passes update. */
+  readonly isUpdated: boolean;
 }
 
 /** Adds every operation's forward steps, which choose the layouts of the weights. */
@@ -114,6 +116,7 @@ function parameterOf(
     const layout = { parameter: name, shape, desc, plain, parts: count };
     const make = (): StoredParameter => ({
       name,
+      isUpdated: hasGradient(operation) && isStatistic,
       value: tensors.create({ ...layout, name }),
       gradient:
         hasGradient(operation) && !isStatistic ? tensors.create({ ...layout, name: `gradient of ${name}` }) : undefined,

@@ -279,6 +279,7 @@ function trainingPasses(chain: Forward, parts: StepParts) {
 function trainingTensors({ parameters, tensors }: Forward) {
   const stored = [...parameters.values()];
   const trained = stored.flatMap(({ name, value, gradient }) => (gradient ? [{ name, value, gradient }] : []));
+  const updated = stored.filter(({ isUpdated }) => isUpdated);
   return {
     parameters: trained,
     frozen: stored.filter(({ gradient }) => !gradient),
@@ -292,6 +293,8 @@ function trainingTensors({ parameters, tensors }: Forward) {
     compileUpdate: (assignments) => tensors.compileUpdate(assignments),
     sumOfSquares: async (given) => given.reduce((sum, tensor) => sum + tensors.sumOfSquares(tensors.own(tensor)), 0),
     firstNonFinite: async (of) =>
-      trained.find(({ value, gradient }) => !tensors.isFinite(of === "values" ? value : gradient))?.name,
+      of === "values"
+        ? [...trained, ...updated].find(({ value }) => !tensors.isFinite(value))?.name
+        : trained.find(({ gradient }) => !tensors.isFinite(gradient))?.name,
   } satisfies Partial<TrainingProgram>;
 }

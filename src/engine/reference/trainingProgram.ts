@@ -47,6 +47,8 @@ export class ReferenceTrainingProgram implements TrainingProgram {
   readonly #loss: typeof softmaxCrossEntropy;
   readonly #communicator: Communicator;
   readonly #rows: BatchRows;
+  /** Running statistics that forward passes update. */
+  readonly #statistics: readonly Parameter[];
   #gradients: GradientChain | undefined;
   #step: Step | undefined;
 
@@ -78,6 +80,10 @@ export class ReferenceTrainingProgram implements TrainingProgram {
       return values ? [{ ...parameter, gradient: tensors.add(parameter.value.shape, values) }] : [];
     });
     this.frozen = program.parameters.filter(({ name }) => !trained.has(name));
+    const updated = request.ops.flatMap((op) =>
+      frozen.includes(op.name) ? [] : op.parameters.flatMap(({ name, isStatistic }) => (isStatistic ? [name] : [])),
+    );
+    this.#statistics = program.parameters.filter(({ name }) => updated.includes(name));
     this.#inputGradient = new Float64Array(inputGradient ? rows.count * sizeOf(inputShape) : 0);
     if (inputGradient) this.inputGradient = tensors.add([rows.count, ...inputShape], this.#inputGradient);
     const activations = program.memory.activations + gradients.activationBytes + this.#inputGradient.byteLength;
@@ -187,9 +193,10 @@ export class ReferenceTrainingProgram implements TrainingProgram {
   }
 
   async firstNonFinite(of: "values" | "gradients"): Promise<string | undefined> {
-    const isFinite32 = (x: number) => Number.isFinite(Math.fround(x));
-    const tensorOf = ({ value, gradient }: TrainableParameter) => (of === "values" ? value : gradient);
-    return this.parameters.find((parameter) => !this.#tensors.values(tensorOf(parameter)).every(isFinite32))?.name;
+    const isFinite = (tensor: Tensor) => this.#tensors.values(tensor).every((x) => Number.isFinite(Math.fround(x)));
+    return of === "values"
+      ? [...this.parameters, ...this.#statistics].find(({ value }) => !isFinite(value))?.name
+      : this.parameters.find(({ gradient }) => !isFinite(gradient))?.name;
   }
 
   scratch(length: number): Float32Array {

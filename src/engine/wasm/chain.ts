@@ -36,6 +36,8 @@ export interface StoredParameter {
   readonly name: string;
   readonly value: EngineTensor;
   readonly gradient: EngineTensor | undefined;
+  /** True for a statistic that forward passes update. */
+  readonly isUpdated: boolean;
 }
 
 /** Adds every operation's forward steps. */
@@ -134,7 +136,7 @@ function parameterOf(
     });
     const value = make(name);
     const gradient = hasGradient(operation) && !isStatistic ? make(`gradient of ${name}`) : undefined;
-    parameters.set(name, { name, value, gradient });
+    parameters.set(name, { name, value, gradient, isUpdated: hasGradient(operation) && isStatistic });
     return { value: value.address, gradient: gradient?.address };
   };
 }

@@ -238,6 +238,9 @@ function trainingPasses(compiled: Compiled) {
 function trainingTensors({ forward, tensors }: Compiled) {
   const stored: readonly StoredParameter[] = [...forward.parameters.values()];
   const trained = stored.flatMap(({ name, value, gradient }) => (gradient ? [{ name, value, gradient }] : []));
+  const updated = stored.filter(({ isUpdated }) => isUpdated);
+  // A sum of squares of f32 does not overflow in f64: it is finite exactly if all values are.
+  const isFinite = (tensor: EngineTensor) => Number.isFinite(tensors.sumOfSquares(tensor));
   return {
     parameters: trained,
     frozen: stored.flatMap(({ name, value, gradient }) => (gradient ? [] : [{ name, value }])),
@@ -245,9 +248,9 @@ function trainingTensors({ forward, tensors }: Compiled) {
     newTensor: (like) => tensors.newTensor(like),
     compileUpdate: (assignments) => tensors.compileUpdate(assignments),
     sumOfSquares: async (given) => given.reduce((sum, tensor) => sum + tensors.sumOfSquares(tensor), 0),
-    // A sum of squares of f32 does not overflow in f64: it is finite exactly if all values are.
     firstNonFinite: async (of) =>
-      trained.find(({ value, gradient }) => !Number.isFinite(tensors.sumOfSquares(of === "values" ? value : gradient)))
-        ?.name,
+      of === "values"
+        ? [...trained, ...updated].find(({ value }) => !isFinite(value))?.name
+        : trained.find(({ gradient }) => !isFinite(gradient))?.name,
   } satisfies Partial<TrainingProgram>;
 }

@@ -108,8 +108,7 @@ function parametersOf(
   if (initializer.length !== constants.length + parameters.length) return undefined;
   for (const { name, shape, values } of constants) {
     const tensor = tensors.get(name);
-    if (!tensor || !equalShapes(tensor.shape, shape) || !holds(tensor, values()))
-      return undefined;
+    if (!tensor || !equalShapes(tensor.shape, shape) || !holds(tensor, values())) return undefined;
   }
   const result = new Map<string, Float32Array>();
   for (const { name, shape } of parameters) {

@@ -42,7 +42,7 @@ export function createInt8Weights(session: Session, tensors: TensorMemory): Int8
   const writers = new Map<Tensor, (values: Float32Array) => void>();
   const create = (name: string, shape: Shape, desc: Desc, plain: Desc) => {
     const value = tensors.create({ name, parameter: name, shape, desc, plain, parts: 1 });
-    parameters.set(name, { name, value, gradient: undefined });
+    parameters.set(name, { name, value, gradient: undefined, isUpdated: false });
     return value;
   };
   return {

@@ -2,88 +2,139 @@
 import { requireSeveral } from "../../runningStatistics.ts";
 import { type FeatureMap, noBorders, operand } from "../featureMap.ts";
 import { sumsBytes } from "../kernels/batchNorm.ts";
+import type { Place } from "../plan.ts";
 import { vectorLayout } from "../weights.ts";
-import { type BuildContext, type Builder, mapOf } from "./op.ts";
+import { type BuildContext, type Builder, mapOf, type StoredAddresses } from "./op.ts";
+
+/** An operation with its vectors of one number per channel. */
+interface Norm {
+  readonly context: BuildContext;
+  readonly input: FeatureMap;
+  readonly weight: StoredAddresses;
+  readonly bias: StoredAddresses;
+  /** Statistics of the pass: those of the batch in training, or the running ones. */
+  readonly mean: Place | number;
+  /** 1 / √(variance + eps), and weight times it. */
+  readonly r: Place;
+  readonly scale: Place;
+}
+
+const WORK = "batchNorm";
 
 export const buildBatchNorm2d: Builder<"batchNorm2d"> = (context, op, input, site) => {
-  const { plan, kernels, batchSize } = context;
+  const { plan, kernels } = context;
   const { eps, momentum, affine } = op.options;
-  const { channels, height, width, pixelBytes: laneBytes } = input;
-  const layout = vectorLayout(channels);
+  const layout = vectorLayout(input.channels);
   const parameter = (role: Parameters<BuildContext["parameter"]>[1]) => context.parameter(op.name, role, layout);
-  const constant = (value: number) => plan.table(new Float32Array(layout.length).fill(value, 0, channels));
-  const vector = () => ({ buffer: plan.buffer(laneBytes), offset: 0 });
-  const sums = (terms: number) => ({ buffer: plan.buffer(sumsBytes(batchSize, terms, laneBytes)), offset: 0 });
-  const [weight, bias] = affine
-    ? [parameter("weight"), parameter("bias")]
-    : [1, 0].map((value) => ({ value: constant(value), gradient: undefined }));
+  const fixed = (value: number) => ({ value: constant(context, input, value), gradient: undefined });
+  const weight = affine ? parameter("weight") : fixed(1);
+  const bias = affine ? parameter("bias") : fixed(0);
   const [runningMean, runningVariance] = [parameter("running_mean").value, parameter("running_var").value];
   const usesBatch = context.usesBatchStatistics(op.name);
-  const [r, scale] = [vector(), vector()];
-  const mean = usesBatch ? vector() : runningMean;
-  const map = { ...operand("x", input), ...extentsOf(input) };
-  const channel = { laneBytes, positions: height * width };
-  const weightValue = weight?.value ?? 0;
-  const ofScale = {
-    weight: weightValue,
-    r,
-    scale,
-    runningVariance,
-    eps: { float: eps },
-    momentum: { float: momentum },
-  };
-  const own = { ...map, ...operand("z", input) };
-  const work = "batchNorm";
-  if (usesBatch) {
-    context.scratch(2 * laneBytes);
-    context.checkTraining((images) => requireSeveral(op.name, images * height * width));
-    const total = sums(1);
-    plan.add(work, kernels.normSums, { ...own, mean: runningMean, sums: total });
-    plan.add(work, kernels.normMean, { ...channel, sums: total, mean, runningMean, momentum: { float: momentum } });
-    const squares = sums(1);
-    plan.add(work, kernels.normSquares, { ...own, mean, sums: squares });
-    plan.add(work, kernels.normScale, { ...channel, sums: squares, ...ofScale, fixed: 0 });
-  } else plan.add(work, kernels.normScale, { ...channel, sums: 0, ...ofScale, fixed: 1 });
+  const mean = usesBatch ? vector(context, input) : runningMean;
+  const norm: Norm = { context, input, weight, bias, mean, r: vector(context, input), scale: vector(context, input) };
+  const sums = usesBatch ? addSums(norm, { op: op.name, runningMean, momentum }) : 0;
+  plan.add(WORK, kernels.normScale, {
+    ...channelArguments(input),
+    ...{ sums, fixed: Number(!usesBatch), weight: weight.value, r: norm.r, scale: norm.scale, runningVariance },
+    ...{ eps: { float: eps }, momentum: { float: momentum } },
+  });
   const output = mapOf(context, input, site.outputBorders(1), input.lanes);
-  const vectors = { mean, scale, shift: bias?.value ?? 0, factor: 0 };
-  plan.add(work, kernels.normApply, { ...own, ...operand("y", output), ...vectors });
+  plan.add(WORK, kernels.normApply, {
+    ...mapArguments(input, input),
+    ...operand("y", output),
+    ...{ mean, scale: norm.scale, shift: bias.value, factor: 0 },
+  });
   return {
     output,
     covers: 1,
     gradientBorders: noBorders,
     backward(gradient) {
       const target = () => mapOf(context, input, site.inputGradientBorders, input.lanes);
-      if (!usesBatch) {
-        const zeros = constant(0);
-        const result = target();
-        plan.add(work, kernels.normApply, {
-          ...operand("x", gradient),
-          ...operand("z", gradient),
-          ...extentsOf(input),
-          ...operand("y", result),
-          ...{ mean: zeros, scale, shift: zeros, factor: 0 },
-        });
-        return result;
-      }
-      const both = { ...map, ...operand("z", gradient) };
-      const total = sums(2);
-      const [slope, offset] = [vector(), vector()];
-      plan.add(work, kernels.normGradientSums, { ...both, mean, sums: total });
-      plan.add(work, kernels.normGradients, {
-        ...channel,
-        ...{ sums: total, r, scale, slope, offset },
-        weightGradient: weight?.gradient ?? vector(),
-        biasGradient: bias?.gradient ?? vector(),
-      });
-      if (!site.needsInputGradient) return undefined;
-      const result = target();
-      const factors = { mean, scale: slope, shift: offset, factor: scale };
-      plan.add(work, kernels.normApplyGradient, { ...both, ...operand("y", result), ...factors });
-      return result;
+      if (!usesBatch) return addScaled(norm, gradient, target());
+      const factors = addGradients(norm, gradient);
+      return site.needsInputGradient ? addInputGradient(norm, gradient, factors, target()) : undefined;
     },
   };
 };
 
-function extentsOf({ height, width, pixelBytes }: FeatureMap) {
-  return { rows: height, columns: width, laneBytes: pixelBytes };
+/** Adds the sums of training: the mean of the batch, and the squares of the deviations from it, which it returns. */
+function addSums(
+  { context, input, mean }: Norm,
+  { op, runningMean, momentum }: { readonly op: string; readonly runningMean: number; readonly momentum: number },
+): Place {
+  const { plan, kernels, scratch, checkTraining } = context;
+  scratch(2 * input.pixelBytes);
+  checkTraining((images) => requireSeveral(op, images * input.height * input.width));
+  const [total, squares] = [newSums(context, input, 1), newSums(context, input, 1)];
+  const map = mapArguments(input, input);
+  plan.add(WORK, kernels.normSums, { ...map, mean: runningMean, sums: total });
+  const ofMean = { sums: total, mean, runningMean, momentum: { float: momentum } };
+  plan.add(WORK, kernels.normMean, { ...channelArguments(input), ...ofMean });
+  plan.add(WORK, kernels.normSquares, { ...map, mean, sums: squares });
+  return squares;
+}
+
+/** Adds the gradients of weight and bias. Returns slope and offset of the input's gradient, see `batchNormKernels`. */
+function addGradients({ context, input, weight, bias, mean, r, scale }: Norm, gradient: FeatureMap) {
+  const { plan, kernels } = context;
+  const sums = newSums(context, input, 2);
+  const factors = { slope: vector(context, input), offset: vector(context, input) };
+  plan.add(WORK, kernels.normGradientSums, { ...mapArguments(input, gradient), mean, sums });
+  plan.add(WORK, kernels.normGradients, {
+    ...channelArguments(input),
+    ...{ sums, r, scale, ...factors },
+    weightGradient: weight.gradient ?? vector(context, input),
+    biasGradient: bias.gradient ?? vector(context, input),
+  });
+  return factors;
+}
+
+function addInputGradient(
+  { context: { plan, kernels }, input, mean, scale }: Norm,
+  gradient: FeatureMap,
+  { slope, offset }: ReturnType<typeof addGradients>,
+  target: FeatureMap,
+): FeatureMap {
+  plan.add(WORK, kernels.normApplyGradient, {
+    ...mapArguments(input, gradient),
+    ...operand("y", target),
+    ...{ mean, scale: slope, shift: offset, factor: scale },
+  });
+  return target;
+}
+
+/** The gradient of the input for given statistics: that of the output times the scale. */
+function addScaled({ context, input, scale }: Norm, gradient: FeatureMap, target: FeatureMap): FeatureMap {
+  const zeros = constant(context, input, 0);
+  context.plan.add(WORK, context.kernels.normApply, {
+    ...mapArguments(gradient, gradient),
+    ...operand("y", target),
+    ...{ mean: zeros, scale, shift: zeros, factor: 0 },
+  });
+  return target;
+}
+
+function mapArguments(x: FeatureMap, z: FeatureMap) {
+  const { height: rows, width: columns, pixelBytes: laneBytes } = x;
+  return { ...operand("x", x), ...operand("z", z), rows, columns, laneBytes };
+}
+
+function channelArguments({ height, width, pixelBytes: laneBytes }: FeatureMap) {
+  return { laneBytes, positions: height * width };
+}
+
+/** A constant for each channel; padded ones are 0. */
+function constant({ plan }: BuildContext, { channels }: FeatureMap, value: number): number {
+  return plan.table(new Float32Array(vectorLayout(channels).length).fill(value, 0, channels));
+}
+
+/** A number for each channel. */
+function vector({ plan }: BuildContext, { pixelBytes }: FeatureMap): Place {
+  return { buffer: plan.buffer(pixelBytes), offset: 0 };
+}
+
+/** Sums of each image and channel. */
+function newSums({ plan, batchSize }: BuildContext, { pixelBytes }: FeatureMap, terms: number): Place {
+  return { buffer: plan.buffer(sumsBytes(batchSize, terms, pixelBytes)), offset: 0 };
 }
