@@ -4,7 +4,8 @@ import type { CompileRequest, Engine, Program, Tensor, TrainingProgram } from ".
 import { conv2d } from "../src/layers/kinds.ts";
 import type { AnyLayer } from "../src/layers/layer.ts";
 import { type Network, operations } from "../src/network/network.ts";
-import { partition, type Scheme } from "../src/network/partition.ts";
+import { partition } from "../src/network/partition.ts";
+import type { Scheme } from "../src/network/schemes.ts";
 import { fillUniform, randomStream } from "../src/random.ts";
 import { sizeOf } from "../src/shape.ts";
 

@@ -123,7 +123,14 @@ mpiTest("settings that are known once the data set is loaded", { timeout: 120_00
   assert.match(text, /several labels an image: not supported with several processes; use one process/);
   assert.equal(text.match(/alexnet: /g)?.length, 1, text);
   assert.throws(
-    () => refuseProcesses(2, { recipe: findRecipe("fashion"), engine: "onednn", keptViews: 1 }),
+    () =>
+      refuseProcesses(2, {
+        recipe: findRecipe("fashion"),
+        engine: "onednn",
+        keptViews: 1,
+        scheme: "data",
+        network: undefined,
+      }),
     /^UsageError: cached features of frozen layers: not supported with several processes; add --kept-views 0/,
   );
 });

@@ -9,7 +9,8 @@ import type { CompileRequest, Program, TrainingProgram } from "../engine/engine.
 import { ConfigError } from "../errors.ts";
 import { weightStore } from "../model/tensorStores.ts";
 import { operations } from "../network/network.ts";
-import { partition, type Scheme } from "../network/partition.ts";
+import { partition } from "../network/partition.ts";
+import type { Scheme } from "../network/schemes.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { formatDuration } from "../report/numbers.ts";
 import { type Shape, sizeOf } from "../shape.ts";

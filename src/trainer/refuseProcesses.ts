@@ -1,36 +1,48 @@
-/** Settings that several processes cannot train with yet. */
+/** Settings that several processes cannot train with. */
 import { rowsOf } from "../engine/communicator.ts";
 import { engineFacts } from "../engine/select/engineNames.ts";
 import { messageOf, UsageError } from "../errors.ts";
+import { type Network, operations } from "../network/network.ts";
+import { partition } from "../network/partition.ts";
+import type { Scheme } from "../network/schemes.ts";
 import type { RunConfig } from "../settings/runConfig.ts";
 import type { Recipe } from "../training/recipe.ts";
+
+/** The run to check. */
+interface RefusedRun {
+  readonly recipe: Recipe;
+  readonly engine: string;
+  readonly keptViews?: number | undefined;
+  readonly head?: RunConfig["head"] | undefined;
+  readonly scheme: Scheme;
+  /** Undefined if it depends on the data set. */
+  readonly network: Network | undefined;
+}
 
 /** Throws UsageError for what a run of `size` processes lacks. */
 export function refuseProcesses(
   size: number,
-  {
-    recipe,
-    engine,
-    keptViews = 0,
-    head,
-  }: {
-    readonly recipe: Recipe;
-    readonly engine: string;
-    readonly keptViews?: number | undefined;
-    readonly head?: RunConfig["head"] | undefined;
-  },
+  { recipe, engine, keptViews = 0, head, scheme, network }: RefusedRun,
 ): void {
   if (size === 1) return;
   const refuse = (what: string, remedy: string): never => {
     throw new UsageError(`${what}: not supported with several processes; ${remedy}`);
   };
-  if (recipe.mixup > 0) refuse("mixup", "use --mixup 0, or one process");
-  if (recipe.cutmix) refuse("cutmix", "use --cutmix 0, or one process");
   if (keptViews > 0) refuse("cached features of frozen layers", "add --kept-views 0, or use one process");
   if (head !== undefined) refuse("several labels an image", "use one process");
   if (engineFacts(engine)?.trainsTogether === false) refuse(`engine ${engine}`, "use --engine onednn");
+  // Where processes divide the batch, an image's partner may be another process's.
+  if (scheme !== "towers") {
+    if (recipe.mixup > 0) refuse("mixup", "use --mixup 0, --parallel towers, or one process");
+    if (recipe.cutmix) refuse("cutmix", "use --cutmix 0, --parallel towers, or one process");
+    requireDivisor(size, recipe.batchSize);
+  }
+  if (network) partition(operations(network), scheme, { rank: 0, size });
+}
+
+function requireDivisor(size: number, batchSize: number): void {
   try {
-    rowsOf({ rank: 0, size }, recipe.batchSize);
+    rowsOf({ rank: 0, size }, batchSize);
   } catch (cause) {
     throw new UsageError(messageOf(cause), { cause });
   }

@@ -1,4 +1,6 @@
 /** `alexnet train`. */
+import type { Communicator } from "../../engine/communicator.ts";
+import { type Scheme, schemes } from "../../network/schemes.ts";
 import type { RunLocation, RunPlan } from "../../settings/resolve.ts";
 import type { RunSettings } from "../../settings/settings.ts";
 import type { TrainCall } from "../../trainer/trainClassifier.ts";
@@ -9,8 +11,13 @@ import { datasetArgument, settingOptions, trainSection } from "../trainingOption
 const processOptions: readonly OptionSpec[] = inSection(trainSection("Compute"), [
   {
     flags: "--processes <n>",
-    help: "train in n processes of this machine, each with a part of every batch and of the cores; requires Open MPI (docs/distributed.md)",
+    help: "train in n processes of this machine, each with a part of the work and of the cores; requires Open MPI (docs/distributed.md)",
     parse: positiveInteger,
+  },
+  {
+    flags: "--parallel <scheme>",
+    help: "division of work among processes: data, of the batch; towers, of kernels and units; hybrid, data for convolutions and towers for linear layers (default: data, or that of the run to resume)",
+    choices: schemes,
   },
   {
     flags: "--max-restarts <n>",
@@ -66,6 +73,7 @@ export const train: CommandSpec = {
     ["alexnet train photos/ --folds 5", "cross-validation"],
     ["alexnet train --live", "watch it in the browser"],
     ["alexnet train --processes 2", "half of the cores each"],
+    ["alexnet train --network alexnet --processes 2 --parallel towers", "the paper's two towers"],
   ],
   notes: `
 With --folds, the run directory contains one for each fold, fold-1, fold-2, …,
@@ -87,6 +95,7 @@ interface TrainFlags extends Omit<GivenSettings, "dataset">, Pick<TrainCall, "ma
   readonly tensorboard?: string;
   readonly json?: boolean;
   readonly processes?: number;
+  readonly parallel?: Scheme;
   readonly maxRestarts?: number;
 }
 
@@ -94,6 +103,7 @@ async function trainNetwork(
   dataset: string | undefined,
   {
     processes,
+    parallel,
     maxRestarts = 0,
     json = false,
     live = false,
@@ -112,6 +122,9 @@ async function trainNetwork(
   const isJob = processes !== undefined && processes > 1;
   if (maxRestarts > 0 && !isJob) invocation.fail("--max-restarts requires --processes of at least 2");
   const { isInJob } = await import("../../communication/join.ts");
+  if (parallel !== undefined && !isJob && !isInJob(process.env)) {
+    invocation.fail("--parallel requires --processes of at least 2");
+  }
   const command = commandLine(invocation);
   if (await isCrossValidation(given)) {
     const unsupported = {
@@ -127,22 +140,27 @@ async function trainNetwork(
   }
   const { requireLaunched, runInJob } = await import("../processes.ts");
   if (isInJob(process.env)) requireLaunched(processes);
-  else if (isJob) return launchProcesses(given, { processes, maxRestarts }, invocation);
+  else if (isJob) return launchProcesses(given, { processes, parallel, maxRestarts }, invocation);
   const { trainOneRun } = await import("../trainOneRun.ts");
   const options = { json, live: live ? { host, port } : undefined, tensorboard, maxMinutes, command };
-  await runInJob((communicator) => trainOneRun((tell) => planOf(given, tell), options, communicator));
+  const job = (communicator: Communicator) => ({ communicator, ...(parallel ? { scheme: parallel } : {}) });
+  await runInJob((communicator) => trainOneRun((tell) => planOf(given, tell), options, job(communicator)));
 }
 
 /** Starts the processes, after the checks that one process can make. */
 async function launchProcesses(
   given: GivenSettings,
-  { processes, maxRestarts }: { readonly processes: number; readonly maxRestarts: number },
+  {
+    processes,
+    parallel,
+    maxRestarts,
+  }: { readonly processes: number; readonly parallel: Scheme | undefined; readonly maxRestarts: number },
   { argv }: Invocation,
 ): Promise<void> {
   const { refuseProcesses } = await import("../../trainer/refuseProcesses.ts");
   const { launch } = await import("../launch.ts");
-  const { recipe, engine, directory } = await planOf(given, () => {});
-  refuseProcesses(processes, { recipe, engine });
+  const { recipe, engine, directory, network, stored } = await planOf(given, () => {});
+  refuseProcesses(processes, { recipe, engine, network, scheme: parallel ?? stored?.parallel ?? "data" });
   const resuming = [
     ...argv,
     ...(given.run === undefined ? ["--run", directory] : []),
