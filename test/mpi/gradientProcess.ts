@@ -99,7 +99,7 @@ async function step(program: TrainingProgram, { input }: Chain, parts: ReadonlyM
 
 const norm = (values: Float64Array) => Math.sqrt(values.reduce((sum, x) => sum + x * x, 0));
 
-/** The engine that is compared for every number of images. */
+/** The engine whose division of the batch is compared for every number of images. */
 const every = "onednn, f32";
 /** Those that differ in what they exchange. For more processes than cores, only the most different ones, to save time. */
 const compared = ["reference", every, ...(size > 2 ? [] : ["onednn, bf16", "onednn, f32, DFT"])];
@@ -126,7 +126,7 @@ for (const { name, create, settings } of engines.filter((each) => compared.inclu
       const divided = { ...chain, communicator, scheme };
       const joint = await compileTraining(engine, settings, divided);
       await fill(joint, partsOf(divided));
-      const counts = name === every ? Array.from({ length: BATCH }, (_, i) => i + 1) : [BATCH, 3];
+      const counts = name === every && scheme === "data" ? Array.from({ length: BATCH }, (_, i) => i + 1) : [BATCH, 3];
       for (const count of counts) {
         const ours = await step(joint, chain, partsOf(divided), count);
         const theirs = await step(single, chain, partsOf(chain), count);
