@@ -13,7 +13,7 @@ const alexnet: Network = {
   source: "Krizhevsky, Sutskever, Hinton 2012, §3.5, figure 2; two groups are its two GPUs",
   deviations: [
     "input 227×227: the text says 224, from which 11×11 windows at a stride of 4 do not give 55×55",
-    "local response normalisation inside each of the two groups, and alpha divided by the window, as in the authors' program; the text says neither",
+    "local response normalisation inside each of the two groups, and alpha divided by the window, as in the authors' program; the printed formula has neither",
   ],
   input: [3, 227, 227],
   layers: [
