@@ -29,8 +29,8 @@ interface Held {
 
 /** A call of process 0. */
 type Request =
-  | { readonly kind: "read" | "write"; readonly store: number; readonly tensor: number }
-  | { readonly kind: "end"; readonly failure: Failure | null; readonly value?: unknown };
+  | { readonly call: "read" | "write"; readonly store: number; readonly tensor: number }
+  | { readonly call: "end"; readonly failure: Failure | null; readonly value?: unknown };
 
 /** Values that are exchanged at a time, so that no process needs memory for other processes' parts. */
 const CHUNK = 2 ** 20;
@@ -56,7 +56,7 @@ export function createJointStores(communicator: Communicator, network: Network):
           const tensor = find(name);
           const each = held[tensor];
           if (!each || each.isWhole) return own.read(name, into);
-          await ask({ kind: "read", store, tensor });
+          await ask({ call: "read", store, tensor });
           await own.read(name, into.subarray(0, each.length));
           gatherParts(communicator, each.length, into, into);
           return into;
@@ -64,7 +64,7 @@ export function createJointStores(communicator: Communicator, network: Network):
         async write(name, values) {
           const tensor = find(name);
           const { length } = held[tensor] as Held;
-          await ask({ kind: "write", store, tensor });
+          await ask({ call: "write", store, tensor });
           shareValues(communicator, values);
           await own.write(name, values.subarray(0, length));
         },
@@ -92,7 +92,7 @@ function heldOf(name: string, own: Shape, shape: Shape): Held {
 async function leading<T>(action: () => Promise<T>, ask: (request: Request) => Promise<unknown>): Promise<T> {
   const outcome = await settle(action);
   const failure = failureOf(outcome) ?? null;
-  await ask({ kind: "end", failure, ...("value" in outcome ? { value: outcome.value } : {}) });
+  await ask({ call: "end", failure, ...("value" in outcome ? { value: outcome.value } : {}) });
   if ("error" in outcome) throw outcome.error;
   return outcome.value;
 }
@@ -104,14 +104,14 @@ async function serve<T>(
 ): Promise<T> {
   for (;;) {
     const [request] = (await communicator.agree<Request | null>(null)) as readonly [Request];
-    if (request.kind === "end") {
+    if (request.call === "end") {
       if (request.failure) throw peerError(0, request.failure);
       return request.value as T;
     }
     const { own, held } = stores[request.store] as (typeof stores)[number];
     const { name, shape, length, isWhole } = held[request.tensor] as Held;
     const part = (own.scratch?.(length) ?? new Float32Array(length)).subarray(0, length);
-    if (request.kind === "read") {
+    if (request.call === "read") {
       await own.read(name, part);
       gatherParts(communicator, length, part, undefined);
       continue;

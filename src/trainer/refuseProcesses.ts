@@ -31,7 +31,7 @@ export function refuseProcesses(
   if (keptViews > 0) refuse("cached features of frozen layers", "add --kept-views 0, or use one process");
   if (head !== undefined) refuse("several labels an image", "use one process");
   if (engineFacts(engine)?.trainsTogether === false) refuse(`engine ${engine}`, "use --engine onednn");
-  // Where processes divide the batch, an image's partner may be another process's.
+  // The partner of an image may be another process's, if they divide the batch.
   if (scheme !== "towers") {
     if (recipe.mixup > 0) refuse("mixup", "use --mixup 0, --parallel towers, or one process");
     if (recipe.cutmix) refuse("cutmix", "use --cutmix 0, --parallel towers, or one process");

@@ -72,7 +72,13 @@ async function precise(program: TrainingProgram, { gradient }: TrainableParamete
   return Float64Array.from(values, (value, i) => value + (rest[i] as number));
 }
 
-async function step(program: TrainingProgram, { input }: Chain, parts: ReadonlyMap<string, number>, count: number) {
+async function step(
+  program: TrainingProgram,
+  { input }: Chain,
+  parts: ReadonlyMap<string, number>,
+  count: number,
+  isPrecise: boolean,
+) {
   const length = sizeOf(input);
   const all = uniform("images", BATCH * length);
   const classes = sizeOf(program.outputShape);
@@ -84,7 +90,9 @@ async function step(program: TrainingProgram, { input }: Chain, parts: ReadonlyM
   const { loss, logits } = await program.forwardBackward(images, targets, count, { seed: 4, first: 100 });
   const tensors = new Map<string, Float64Array>([["scores", Float64Array.from(logits)]]);
   for (const parameter of program.parameters) {
-    const own = await precise(program, parameter);
+    const own = isPrecise
+      ? await precise(program, parameter)
+      : Float64Array.from(await program.read(parameter.gradient));
     const whole = new Float64Array(own.length * need(parts, parameter.name));
     if (whole.length === own.length) whole.set(own);
     else {
@@ -119,6 +127,7 @@ function canDivide(chain: Chain, scheme: Scheme): boolean {
 
 for (const { name, create, settings } of engines.filter((each) => compared.includes(each.name))) {
   const engine = await create({ threads: 1 });
+  const isPrecise = name === "reference";
   for (const [chainName, chain] of chains) {
     const single = await compileTraining(engine, settings, chain);
     await fill(single, partsOf(chain));
@@ -126,10 +135,11 @@ for (const { name, create, settings } of engines.filter((each) => compared.inclu
       const divided = { ...chain, communicator, scheme };
       const joint = await compileTraining(engine, settings, divided);
       await fill(joint, partsOf(divided));
-      const counts = name === every && scheme === "data" ? Array.from({ length: BATCH }, (_, i) => i + 1) : [BATCH, 3];
+      const counts =
+        name === every && scheme === "data" && size === 2 ? Array.from({ length: BATCH }, (_, i) => i + 1) : [BATCH, 3];
       for (const count of counts) {
-        const ours = await step(joint, chain, partsOf(divided), count);
-        const theirs = await step(single, chain, partsOf(chain), count);
+        const ours = await step(joint, chain, partsOf(divided), count, isPrecise);
+        const theirs = await step(single, chain, partsOf(chain), count, isPrecise);
         const where = `${name}, ${chainName}, ${scheme}, ${count} images`;
         const hash = createHash("sha256").update(JSON.stringify([ours.loss, ours.norm]));
         for (const values of ours.tensors.values()) hash.update(values);

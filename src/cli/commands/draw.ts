@@ -19,7 +19,7 @@ export const draw: CommandSpec = {
     ["alexnet draw alexnet", "network.svg"],
     ["alexnet draw alexnet --output alexnet.png", "the same as pixels"],
     ["alexnet draw my-network.json --theme dark", "your own, light on dark"],
-    ["alexnet draw alexnet --processes 2 --parallel towers", "with what its towers exchange"],
+    ["alexnet draw alexnet --processes 2 --parallel towers", "and its exchanges"],
     ["alexnet draw runs/quick --output quick.svg", "the network of a run"],
   ],
   notes: `

@@ -34,7 +34,7 @@ export const summary: CommandSpec = {
     ["alexnet summary alexnet --batch-size 32", "memory for smaller batches"],
     ["alexnet summary my-network.json --json", "your own, for a program"],
     ["alexnet summary runs/quick --markdown", "the network of a run, for a page"],
-    ["alexnet summary alexnet --processes 2 --parallel towers", "exchanges of its two towers"],
+    ["alexnet summary alexnet --processes 2 --parallel towers", "its exchanges"],
     ["alexnet summary alexnet --svg > tables.svg", "the tables as an image"],
   ],
   notes: `

@@ -73,7 +73,7 @@ export const train: CommandSpec = {
     ["alexnet train photos/ --folds 5", "cross-validation"],
     ["alexnet train --live", "watch it in the browser"],
     ["alexnet train --processes 2", "half of the cores each"],
-    ["alexnet train --network alexnet --processes 2 --parallel towers", "the paper's two towers"],
+    ["alexnet train --processes 2 --parallel hybrid", "linear layers by units"],
   ],
   notes: `
 With --folds, the run directory contains one for each fold, fold-1, fold-2, …,

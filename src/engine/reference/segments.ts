@@ -146,7 +146,7 @@ function gathered({ axis }: Gather, communicator: Communicator, own: Float64Arra
 
 /** Gradient of the whole → that of this process's part; `rows` are those of the part. */
 function ownGradient(
-  { axis, gradient: kind }: Gather,
+  { axis, gradient: terms }: Gather,
   communicator: Communicator,
   gradient: Float64Array,
   rows: number,
@@ -154,7 +154,7 @@ function ownGradient(
   const { rank, size } = communicator;
   const parts = axis === "batch" ? gradient : rearranged(gradient, size, rows, "parts");
   const length = parts.length / size;
-  if (kind === "own") return parts.slice(rank * length, (rank + 1) * length);
+  if (terms === "own") return parts.slice(rank * length, (rank + 1) * length);
   const own = new Float64Array(length);
   communicator.scatterSum(parts, own);
   communicator.wait();
