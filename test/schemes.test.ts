@@ -115,6 +115,27 @@ mpiTest("towers: mixup, a batch size that the processes do not divide, and rollb
   assert.match(rescued.stderr, /back to iteration 0 with the learning rate × 1e-32 \(rollback 1 of 3\)/);
 });
 
+mpiTest("bench measures steps of several processes", minutes(2), async () => {
+  const bench = (...more: readonly string[]) => {
+    const flags = ["bench", "--network", "tiny.json", "--precision", "f32", "--batch-size", "4", "--rounds", "1"];
+    const place = { cwd: folder, env: { XDG_CACHE_HOME: folder } };
+    return startJob(process.execPath, [alexnet, ...flags, "--processes", "2", ...more], place).outcome;
+  };
+  const { stdout } = await succeeds(bench("--parallel", "towers", "--json"));
+  const { processes, parallel, networks } = JSON.parse(stdout);
+  assert.deepEqual([processes, parallel], [2, "towers"]);
+  const { imagesPerSecond, waitingFraction, exchangedBytes, peakMemoryBytes } = networks[0].joint;
+  assert.ok(imagesPerSecond.median > 0 && peakMemoryBytes.median > 1e6);
+  assert.ok(waitingFraction.median >= 0 && waitingFraction.median < 1);
+  // Own parts of conv2's 5×5 and conv3's 3×3 maps, units and scores, and both parts of gradients. Layouts may fill channels up to blocks of 16.
+  const [own, scores] = [4 * 25 + 4 * 9 + 8, 5];
+  const bytes = 4 * 4 * (own + scores + 2 * own);
+  assert.ok(exchangedBytes >= bytes && exchangedBytes <= 4 * bytes, `${exchangedBytes}, ${bytes}`);
+  const refused = await bench("--parallel", "data", "--batch-size", "5");
+  assert.equal(refused.exit, 2, refused.stderr);
+  assert.match(refused.stderr, /batch size 5: expected a multiple of 2/);
+});
+
 mpiTest("fine-tuning with frozen layers", minutes(3), async () => {
   const flags = ["--from", "one-mixed", "--freeze", "conv", "--kept-views", "0", "--epochs", "1"];
   await succeeds(train(1, "one-tuned", ...flags));

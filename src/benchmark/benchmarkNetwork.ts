@@ -122,12 +122,16 @@ async function measureTraining(
   }
 }
 
-export async function initialize(program: Program, network: Network): Promise<void> {
+/** Writes initial weights, or the parts of process `rank`. */
+export async function initialize(program: Program, network: Network, rank = 0): Promise<void> {
   const tensors = new Map(program.parameters.map(({ name, value }) => [name, value]));
   const { initializer } = findRecipe("fashion");
   for (const { name, values } of initialValues(network, initializer, SEED, (length) => program.scratch(length))) {
     const tensor = tensors.get(name);
-    if (tensor) await program.write(tensor, values);
+    if (!tensor) continue;
+    const length = sizeOf(tensor.shape);
+    const start = length === values.length ? 0 : rank * length;
+    await program.write(tensor, values.subarray(start, start + length));
   }
 }
 

@@ -37,7 +37,10 @@ export interface LaunchOptions {
 }
 
 /** Arguments of `mpirun` before the command. Throws UsageError for what would fail on this machine. */
-function launchArguments({ processes, threads }: LaunchOptions): readonly string[] {
+export function launchArguments({
+  processes,
+  threads,
+}: Pick<LaunchOptions, "processes" | "threads">): readonly string[] {
   const launcher = findLauncher();
   if (!launcher) throw new UsageError(`--processes ${processes}: mpirun is not on the PATH; ${installMpi}`);
   if (launcher.name !== "Open MPI") {

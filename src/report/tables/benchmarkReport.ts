@@ -3,6 +3,7 @@ import { formatBytes } from "../../bytes.ts";
 import type { Direction, InferencePrecision, Precision } from "../../engine/engine.ts";
 import { formatMagnitude, formatPercent } from "../numbers.ts";
 import { wrap } from "../text.ts";
+import { formatJoint, type JointFigures } from "./jointFigures.ts";
 import { type Column, formatTable } from "./terminal.ts";
 
 /** A figure measured once per round: median, minimum and maximum over rounds. */
@@ -25,6 +26,9 @@ export interface BenchmarkReport {
   readonly rounds: number;
   readonly ceilings: readonly Ceiling[];
   readonly networks: readonly NetworkFigures[];
+  /** Number of processes that trained together, and the scheme; absent for one. Ceilings and inference are then empty. */
+  readonly processes?: number;
+  readonly parallel?: string;
 }
 
 /** Peak arithmetic of the library on this machine in one number format. */
@@ -43,6 +47,8 @@ export interface NetworkFigures {
   /** Absent for a format of inference alone. */
   readonly training?: TrainingFigures;
   readonly inference: readonly { readonly batchSize: number; readonly imagesPerSecond: Spread }[];
+  /** Training steps of several processes; absent for one. */
+  readonly joint?: JointFigures;
   /** Layers of a training step; absent if not requested. */
   readonly layers?: readonly LayerFigures[];
 }
@@ -133,6 +139,7 @@ const networkColumns: readonly Column[] = [
  */
 export function formatBenchmark(report: BenchmarkReport): string {
   const { batchSize, networks } = report;
+  if (report.processes !== undefined) return `${formatConditions(report)}\n\n${formatJoint(report)}`;
   const training = [
     `Ceiling of direct convolution and matrix products\n${formatCeilings(report.ceilings)}`,
     `Training, batch ${batchSize}\n${formatTraining(networks)}`,
