@@ -4,6 +4,8 @@ import { type Scheme, schemes } from "../../network/schemes.ts";
 import type { RunLocation, RunPlan } from "../../settings/resolve.ts";
 import type { RunSettings } from "../../settings/settings.ts";
 import type { TrainCall } from "../../trainer/trainClassifier.ts";
+import { type Host, parseHosts, processesOn } from "../hosts.ts";
+import type { LaunchOptions } from "../launch.ts";
 import { inSection, jsonOption, liveAddressOptions, positiveInteger, positiveNumber } from "../options.ts";
 import type { CommandSpec, Invocation, OptionSpec } from "../spec.ts";
 import { datasetArgument, settingOptions, trainSection } from "../trainingOptions.ts";
@@ -13,6 +15,11 @@ const processOptions: readonly OptionSpec[] = inSection(trainSection("Compute"),
     flags: "--processes <n>",
     help: "train in n processes of this machine, each with a part of the work and of the cores; requires Open MPI (docs/distributed.md)",
     parse: positiveInteger,
+  },
+  {
+    flags: "--hosts <list>",
+    help: "train on several hosts, such as a:1,b:1: names with numbers of processes; each needs the same files at the same paths",
+    parse: parseHosts,
   },
   {
     flags: "--parallel <scheme>",
@@ -95,6 +102,7 @@ interface TrainFlags extends Omit<GivenSettings, "dataset">, Pick<TrainCall, "ma
   readonly tensorboard?: string;
   readonly json?: boolean;
   readonly processes?: number;
+  readonly hosts?: readonly Host[];
   readonly parallel?: Scheme;
   readonly maxRestarts?: number;
 }
@@ -102,7 +110,8 @@ interface TrainFlags extends Omit<GivenSettings, "dataset">, Pick<TrainCall, "ma
 async function trainNetwork(
   dataset: string | undefined,
   {
-    processes,
+    processes: asked,
+    hosts,
     parallel,
     maxRestarts = 0,
     json = false,
@@ -118,6 +127,12 @@ async function trainNetwork(
   const given: GivenSettings = { ...settings, ...(dataset === undefined ? {} : { dataset }) };
   if (given.resume && given.run === undefined) {
     invocation.fail("--resume requires --run DIR, the run to resume");
+  }
+  const processes = asked ?? (hosts && processesOn(hosts));
+  if (hosts && processes !== processesOn(hosts)) {
+    invocation.fail(
+      `--processes ${processes}: expected ${processesOn(hosts)}, the processes of --hosts; remove --processes`,
+    );
   }
   const isJob = processes !== undefined && processes > 1;
   if (maxRestarts > 0 && !isJob) invocation.fail("--max-restarts requires --processes of at least 2");
@@ -140,7 +155,7 @@ async function trainNetwork(
   }
   const { requireLaunched, runInJob } = await import("../processes.ts");
   if (isInJob(process.env)) requireLaunched(processes);
-  else if (isJob) return launchProcesses(given, { processes, parallel, maxRestarts }, invocation);
+  else if (isJob) return launchProcesses(given, { processes, hosts, parallel, maxRestarts }, invocation);
   const { trainOneRun } = await import("../trainOneRun.ts");
   const options = { json, live: live ? { host, port } : undefined, tensorboard, maxMinutes, command };
   const job = (communicator: Communicator) => ({ communicator, ...(parallel ? { scheme: parallel } : {}) });
@@ -151,22 +166,21 @@ async function trainNetwork(
 async function launchProcesses(
   given: GivenSettings,
   {
-    processes,
     parallel,
-    maxRestarts,
-  }: { readonly processes: number; readonly parallel: Scheme | undefined; readonly maxRestarts: number },
+    ...job
+  }: Pick<LaunchOptions, "processes" | "hosts" | "maxRestarts"> & { readonly parallel: Scheme | undefined },
   { argv }: Invocation,
 ): Promise<void> {
   const { refuseProcesses } = await import("../../trainer/refuseProcesses.ts");
   const { launch } = await import("../launch.ts");
   const { recipe, engine, directory, network, stored } = await planOf(given, () => {});
-  refuseProcesses(processes, { recipe, engine, network, scheme: parallel ?? stored?.parallel ?? "data" });
+  refuseProcesses(job.processes, { recipe, engine, network, scheme: parallel ?? stored?.parallel ?? "data" });
   const resuming = [
     ...argv,
     ...(given.run === undefined ? ["--run", directory] : []),
     ...(given.resume ? [] : ["--resume"]),
   ];
-  process.exitCode = await launch(argv, { processes, threads: given.threads, maxRestarts, resuming });
+  process.exitCode = await launch(argv, { ...job, threads: given.threads, resuming });
 }
 
 function commandLine({ argv }: Invocation): string {
