@@ -32,6 +32,7 @@ export const dropoutKind: LayerKind<"dropout"> = {
   keeps: { reads: "neither", noteBytes: 4, memory: "inPlace" },
   randomness: ({ activeAtEvaluation }) => (activeAtEvaluation ? "always" : "training"),
   deterministic: ({ probability }) => ({ probability, activeAtEvaluation: false }),
+  scaleAndShift: undefined,
   inInt8: keptInInt8,
   withOutputs: outputsFollowInput,
   ofPart: channelsAlone,

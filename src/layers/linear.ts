@@ -46,6 +46,7 @@ export const linearKind: LayerKind<"linear"> = {
   keeps: { reads: "input", noteBytes: 0, memory: "new" },
   randomness: neverRandom,
   deterministic: sameOptions,
+  scaleAndShift: undefined,
   inInt8: computedInInt8,
   withOutputs: (_options, outFeatures) => ({ outFeatures }),
   ofPart: ({ outFeatures }, input, parts) =>
@@ -74,6 +75,7 @@ export const flattenKind: LayerKind<"flatten"> = {
   keeps: { reads: "neither", noteBytes: 0, memory: "view" },
   randomness: neverRandom,
   deterministic: sameOptions,
+  scaleAndShift: undefined,
   inInt8: keptInInt8,
   withOutputs: outputsFollowInput,
   ofPart: channelsAlone,

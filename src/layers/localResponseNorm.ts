@@ -60,6 +60,7 @@ export const localResponseNormKind: LayerKind<"localResponseNorm"> = {
   keeps: { reads: "input", noteBytes: 8, memory: "new" },
   randomness: neverRandom,
   deterministic: sameOptions,
+  scaleAndShift: undefined,
   inInt8: computedInInt8,
   withOutputs: outputsFollowInput,
   ofPart(options, input, parts) {

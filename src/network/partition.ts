@@ -87,9 +87,8 @@ function partOf<K extends OpKind>(
   if (!options) return undefined;
   const [channels = 0, ...map] = op.inputShape;
   const inputShape: Shape = input === "part" ? [channels / part.count, ...map] : op.inputShape;
-  const parameters = kind
-    .parameters(op.name, options, inputShape)
-    .map(({ name, shape }) => ({ name: `${op.name}.${name}`, shape }));
+  const shapes = kind.parameters(op.name, options, inputShape).map(({ shape }) => shape);
+  const parameters = op.parameters.map((parameter, i) => ({ ...parameter, shape: shapes[i] ?? parameter.shape }));
   const outputShape = kind.outputShape(op.name, options, inputShape);
   return { ...op, options, inputShape, outputShape, parameters, part } as unknown as AnyOp;
 }

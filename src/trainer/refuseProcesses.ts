@@ -2,7 +2,7 @@
 import { rowsOf } from "../engine/communicator.ts";
 import { engineFacts } from "../engine/select/engineNames.ts";
 import { messageOf, UsageError } from "../errors.ts";
-import { type Network, operations } from "../network/network.ts";
+import { type Network, operations, type PlacedLayer, place } from "../network/network.ts";
 import { partition } from "../network/partition.ts";
 import type { Scheme } from "../network/schemes.ts";
 import type { RunConfig } from "../settings/runConfig.ts";
@@ -14,15 +14,22 @@ interface RefusedRun {
   readonly engine: string;
   readonly keptViews?: number | undefined;
   readonly head?: RunConfig["head"] | undefined;
-  readonly scheme: Scheme;
+  /** Default: `data`. */
+  readonly scheme?: Scheme;
   /** Undefined if it depends on the data set. */
-  readonly network: Network | undefined;
+  readonly network?: Network | undefined;
+  /** Layers that are not trained. */
+  readonly frozen?: readonly string[] | undefined;
+}
+
+function usesStatistics({ parameters }: PlacedLayer): boolean {
+  return parameters.some(({ isStatistic }) => isStatistic);
 }
 
 /** Throws UsageError for what a run of `size` processes lacks. */
 export function refuseProcesses(
   size: number,
-  { recipe, engine, keptViews = 0, head, scheme, network }: RefusedRun,
+  { recipe, engine, keptViews = 0, head, scheme = "data", network, frozen = [] }: RefusedRun,
 ): void {
   if (size === 1) return;
   const refuse = (what: string, remedy: string): never => {
@@ -30,6 +37,8 @@ export function refuseProcesses(
   };
   if (keptViews > 0) refuse("cached features of frozen layers", "add --kept-views 0, or use one process");
   if (head !== undefined) refuse("several labels an image", "use one process");
+  const own = network && place(network).find((layer) => usesStatistics(layer) && !frozen.includes(layer.layer.name));
+  if (own) refuse(`${own.layer.name}: statistics of the batch`, "use one process, or freeze the layer");
   if (engineFacts(engine)?.trainsTogether === false) refuse(`engine ${engine}`, "use --engine onednn");
   // The partner of an image may be another process's, if they divide the batch.
   if (scheme !== "towers") {

@@ -37,9 +37,10 @@ export async function prepareRun(plan: RunPlan, call: PrepareCall): Promise<Prep
   for (const message of plan.messages) call.observer?.onMessage?.(message);
   const prepared = await (plan.stored ? resumeRun(plan, plan.stored, call) : startRun(plan, call));
   const { recipe, fineTuning, head, network } = prepared.config;
-  const { name } = prepared.engine;
+  const { name: engine } = prepared.engine;
+  const { keptViews, frozen } = fineTuning ?? {};
   const { communicator, scheme } = call;
-  refuseProcesses(communicator.size, { recipe, engine: name, keptViews: fineTuning?.keptViews, head, scheme, network });
+  refuseProcesses(communicator.size, { recipe, engine, keptViews, head, scheme, network, frozen });
   return prepared;
 }
 

@@ -1,6 +1,7 @@
 /** Adds a chain of operations to a plan, forward and backward. */
 
 import { hoistMaxPool } from "../../hoistMaxPool.ts";
+import { learned } from "../../learned.ts";
 import { sizeOf } from "../../shape.ts";
 import { alone, firstRows, type Gather } from "../communicator.ts";
 import type { AnyOp, CompileRequest, Op, OpKind } from "../engine.ts";
@@ -77,7 +78,7 @@ export function addForward(
     chose(operation, algorithm) {
       algorithms[operation] = algorithm;
     },
-    run: { draws: { seed: 0, first: 0 }, dropoutActive: false },
+    run: { draws: { seed: 0, first: 0 }, isTraining: false, count: batchSize },
     isFrozen: (operation) => frozen.includes(operation),
     parameter: parameterOf(session, tensors, ops, (operation) => training && !frozen.includes(operation), parameters),
   };
@@ -112,7 +113,7 @@ function addChain(
     const gather = gathers.find(({ before }) => before === op.name);
     if (gather) value = exchange(gather, value, { format, layoutOf: (whole) => context.inputLayout(op, whole) });
     const built = build(context, op, value, ops[i + 1]);
-    const learns = op.parameters.length > 0 && !context.isFrozen(op.name);
+    const learns = learned(op.parameters).length > 0 && !context.isFrozen(op.name);
     const isSummed = context.batchSize < batchSize;
     chain.push({ ...built, name: op.name, learns, isSummed, parameters: op.parameters.map(({ name }) => name) });
     value = built.output;
@@ -131,22 +132,24 @@ function parameterOf(
   hasGradient: (operation: string) => boolean,
   parameters: Map<string, StoredParameter>,
 ): BuildContext["parameter"] {
-  const shapes = new Map(ops.flatMap((op) => op.parameters.map((p) => [p.name, p.shape])));
+  const declared = new Map(ops.flatMap((op) => op.parameters.map((p) => [p.name, p])));
   return (operation, role, dims, desc, { index, count }) => {
     const name = `${operation}.${role}`;
+    const { shape = dims, isStatistic = false } = declared.get(name) ?? {};
     const plain = session.plain(dims, "f32");
-    const layout = { parameter: name, shape: shapes.get(name) ?? dims, desc, plain, parts: count };
+    const layout = { parameter: name, shape, desc, plain, parts: count };
     const make = (): StoredParameter => ({
       name,
       value: tensors.create({ ...layout, name }),
-      gradient: hasGradient(operation) ? tensors.create({ ...layout, name: `gradient of ${name}` }) : undefined,
+      gradient:
+        hasGradient(operation) && !isStatistic ? tensors.create({ ...layout, name: `gradient of ${name}` }) : undefined,
     });
     const stored = parameters.get(name) ?? make();
     parameters.set(name, stored);
     const { value, gradient } = stored;
     if (gradient) tensors.watch(value);
     const part = (tensor: EngineTensor) => asValue(tensor, dims, (index * tensor.bytes) / count);
-    return { value: part(value), gradient: gradient && part(gradient) };
+    return { value: part(value), gradient: gradient && part(gradient), values: () => tensors.valuesOf(value) };
   };
 }
 

@@ -1,4 +1,5 @@
 /** A chain of operations in segments, between which several processes exchange activations. */
+import { learned } from "../../learned.ts";
 import type { Shape } from "../../shape.ts";
 import { alone, type BatchRows, type Communicator, firstRows, type Gather, ownCount } from "../communicator.ts";
 import type { CompileRequest } from "../engine.ts";
@@ -19,7 +20,7 @@ export interface Segment {
 
 /** Cuts a request's chain at its gathers. Each chain has memory for its rows; without `keepsRows`, for one image at a time. */
 export function segmentsOf(
-  { ops, inputShape, batchSize, communicator = alone, gathers = [] }: CompileRequest,
+  { ops, inputShape, batchSize, communicator = alone, gathers = [], frozen = [] }: CompileRequest,
   keepsRows: boolean,
 ): readonly Segment[] {
   const segments: Segment[] = [];
@@ -27,7 +28,7 @@ export function segmentsOf(
   let rows = firstRows(communicator, gathers, batchSize);
   const cut = (end: number, gather: Gather | undefined) => {
     const own = ops.slice(start, end);
-    segments.push({ chain: new Chain(own, shape, keepsRows ? rows.count : 1), rows, gather });
+    segments.push({ chain: new Chain(own, shape, keepsRows ? rows.count : 1, frozen), rows, gather });
     if (gather?.axis === "batch") rows = { first: 0, count: batchSize };
     [start, shape] = [end, ops[end]?.inputShape ?? []];
   };
@@ -55,9 +56,17 @@ export function forwardSegments(
   for (const { chain, rows, gather } of segments) {
     const [inputSize, outputSize] = sizesOf(chain);
     outputs = new Float64Array(rows.count * outputSize);
-    for (let r = 0; r < ownCount(rows, count); r++) {
-      const image = inputs.subarray(r * inputSize, (r + 1) * inputSize);
-      outputs.set(chain.forward(r % chain.activations.length, image, draw(rows.first + r)), r * outputSize);
+    const own = ownCount(rows, count);
+    // All images together if there is memory for them, so that they can share statistics.
+    for (let first = 0; first < own; first += chain.activations.length) {
+      const memory = chain.activations.slice(0, own - first);
+      for (const [i, activations] of memory.entries()) {
+        activations[0]?.set(inputs.subarray((first + i) * inputSize, (first + i + 1) * inputSize));
+      }
+      chain.forwardFrom(0, [...memory.keys()], (i) => draw(rows.first + first + i));
+      for (const [i, activations] of memory.entries()) {
+        outputs.set(activations.at(-1) as Float64Array, (first + i) * outputSize);
+      }
     }
     if (gather) outputs = gathered(gather, communicator, outputs, rows.count);
     inputs = outputs;
@@ -89,7 +98,7 @@ export class GradientSegments {
     this.#communicator = communicator;
     this.#batchSize = batchSize;
     const learns = ({ chain }: Segment) =>
-      chain.ops.some((op) => op.parameters.length > 0 && !frozen.includes(op.name));
+      chain.ops.some((op) => learned(op.parameters).length > 0 && !frozen.includes(op.name));
     const first = segments.findIndex(learns);
     this.#lowest = inputGradient ? 0 : first < 0 ? segments.length : first;
     this.#chains = segments.map(({ chain }, i) => {
@@ -121,10 +130,14 @@ export class GradientSegments {
       const [inputSize, outputSize] = sizesOf(chain);
       if (gather) gradient = ownGradient(gather, this.#communicator, gradient, rows.count);
       const inputGradient = new Float64Array(rows.count * inputSize);
-      for (let r = 0; r < ownCount(rows, count); r++) {
-        const row = gradient.subarray(r * outputSize, (r + 1) * outputSize);
-        inputGradient.set(gradients.backward(r, draw(rows.first + r), row), r * inputSize);
-      }
+      const own = Array.from({ length: ownCount(rows, count) }, (_, r) => r);
+      const outputs = gradient;
+      gradients.backwardAll(
+        own,
+        (r) => draw(rows.first + r),
+        (r) => outputs.subarray(r * outputSize, (r + 1) * outputSize),
+      );
+      for (const r of own) inputGradient.set(gradients.inputGradient(r), r * inputSize);
       if (rows.count < this.#batchSize) {
         for (const { values } of gradients.parameters.flat()) this.#communicator.sum(values);
       }

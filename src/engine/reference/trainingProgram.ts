@@ -16,6 +16,7 @@ import type {
   TrainingProgram,
   Update,
 } from "../engine.ts";
+import { requireOneProcess } from "../runningStatistics.ts";
 import { binaryCrossEntropy } from "./binaryCrossEntropy.ts";
 import { bytesOf, drawOf, ReferenceProgram } from "./program.ts";
 import { GradientSegments, segmentsOf } from "./segments.ts";
@@ -53,6 +54,7 @@ export class ReferenceTrainingProgram implements TrainingProgram {
 
   constructor(request: CompileRequest) {
     const { batchSize, inputShape, inputGradient = false, loss, communicator = alone, gathers = [] } = request;
+    requireOneProcess(request);
     const rows = firstRows(communicator, gathers, batchSize);
     const segments = segmentsOf(request, true);
     this.#communicator = communicator;
