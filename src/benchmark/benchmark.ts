@@ -18,8 +18,8 @@ import {
   type LayerFigures,
   mergeReports,
   type NetworkFigures,
-  spread,
 } from "../report/tables/benchmarkReport.ts";
+import { spread } from "../report/tables/spread.ts";
 import { loadNetwork } from "../settings/load.ts";
 import { sizeOf } from "../shape.ts";
 import { type Job, oneProcess } from "../trainer/processes.ts";

@@ -11,7 +11,8 @@ import type {
 import { initialValues } from "../network/initialize.ts";
 import { type Network, operations } from "../network/network.ts";
 import { fillUniform, randomStream } from "../random.ts";
-import { type NetworkFigures, spread, type TrainingFigures } from "../report/tables/benchmarkReport.ts";
+import type { NetworkFigures, TrainingFigures } from "../report/tables/benchmarkReport.ts";
+import { spread } from "../report/tables/spread.ts";
 import { sizeOf } from "../shape.ts";
 import { oneHotTargets } from "../training/objective/targets.ts";
 import { createOptimizer } from "../training/optimizers/optimizer.ts";

@@ -4,14 +4,8 @@ import type { Direction, InferencePrecision, Precision } from "../../engine/engi
 import { formatMagnitude, formatPercent } from "../numbers.ts";
 import { wrap } from "../text.ts";
 import { formatJoint, type JointFigures } from "./jointFigures.ts";
+import { type Spread, spread } from "./spread.ts";
 import { type Column, formatTable } from "./terminal.ts";
-
-/** A figure measured once per round: median, minimum and maximum over rounds. */
-export interface Spread {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-}
 
 /** Output of `bench --json`. */
 export interface BenchmarkReport {
@@ -87,14 +81,6 @@ export interface LayerFigures {
   readonly reorderSeconds: Spread;
   /** Arithmetic of the layer's convolution or matrix product, counted by the direct algorithm; absent for other layers. */
   readonly flopsPerSecond?: Spread;
-}
-
-/** Computes median, minimum and maximum. The median of an even number of values is the mean of the middle two. */
-export function spread(values: readonly number[]): Spread {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  const [low = Number.NaN, high = low] = [sorted[Math.floor(middle)], sorted[Math.ceil(middle)]];
-  return { median: (low + high) / 2, min: sorted[0] ?? low, max: sorted.at(-1) ?? low };
 }
 
 /** Merges rounds into one report; `rounds[r][c]` is round r of case c. */

@@ -2,7 +2,7 @@
 import { formatBytes } from "../../bytes.ts";
 import type { InferencePrecision } from "../../engine/engine.ts";
 import { formatMagnitude, formatPercent } from "../numbers.ts";
-import type { Spread } from "./benchmarkReport.ts";
+import type { Spread } from "./spread.ts";
 import { type Column, formatTable } from "./terminal.ts";
 
 /** Whole steps of several processes, as process 0 sees them. */
