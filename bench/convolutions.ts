@@ -11,7 +11,7 @@ import { findNetwork } from "../src/network/alexnet.ts";
 import { initialValues } from "../src/network/initialize.ts";
 import { type Network, operations, place } from "../src/network/network.ts";
 import { fillGaussian, randomStream } from "../src/random.ts";
-import { spread } from "../src/report/tables/benchmarkReport.ts";
+import { spread } from "../src/report/tables/spread.ts";
 import { formatTable } from "../src/report/tables/terminal.ts";
 import { sizeOf } from "../src/shape.ts";
 import { findRecipe } from "../src/training/recipe.ts";

@@ -21,7 +21,7 @@ import { findNetwork } from "../src/network/alexnet.ts";
 import { classesOf, type Network } from "../src/network/network.ts";
 import { tensorNames } from "../src/network/tensorNames.ts";
 import { fillGaussian, randomStream } from "../src/random.ts";
-import { spread } from "../src/report/tables/benchmarkReport.ts";
+import { spread } from "../src/report/tables/spread.ts";
 import { findTorch, type Torch } from "./peers/python.ts";
 import { readChain, readParameters, writeWorkload } from "./peers/workload.ts";
 

@@ -9,7 +9,7 @@ import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
 import type * as Runtime from "onnxruntime-common";
 import { fillGaussian, randomStream } from "../src/random.ts";
-import { spread } from "../src/report/tables/benchmarkReport.ts";
+import { spread } from "../src/report/tables/spread.ts";
 import { sizeOf } from "../src/shape.ts";
 
 const { InferenceSession, Tensor } = createRequire(import.meta.url)("onnxruntime-node") as typeof Runtime;

@@ -12,7 +12,7 @@ import { parseArgs } from "node:util";
 import { initialize, trainingStep } from "../src/benchmark/benchmarkNetwork.ts";
 import { selectEngine } from "../src/engine/select/selectEngine.ts";
 import { operations } from "../src/network/network.ts";
-import { spread } from "../src/report/tables/benchmarkReport.ts";
+import { spread } from "../src/report/tables/spread.ts";
 import { loadNetwork, loadRecipe } from "../src/settings/load.ts";
 
 const { values, positionals } = parseArgs({

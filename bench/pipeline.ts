@@ -8,7 +8,6 @@
 import { parseArgs } from "node:util";
 import { type Batch, batches } from "../src/dataset/prepare/batches.ts";
 import { createThreadedPreparation } from "../src/dataset/prepare/threadedPreparation.ts";
-import { alone } from "../src/engine/communicator.ts";
 import type { TrainingProgram } from "../src/engine/engine.ts";
 import { precisionNames } from "../src/engine/select/precision.ts";
 import { fitNames } from "../src/image/prepare/fit.ts";
@@ -16,6 +15,7 @@ import { initialValues } from "../src/network/initialize.ts";
 import { operations } from "../src/network/network.ts";
 import { fillUniform, permutation, randomStream } from "../src/random.ts";
 import { resolve } from "../src/settings/resolve.ts";
+import { oneProcess } from "../src/trainer/processes.ts";
 import { type PreparedRun, prepareRun } from "../src/trainer/runSetup.ts";
 import { createObjective } from "../src/training/objective/objective.ts";
 import { createOptimizer } from "../src/training/optimizers/optimizer.ts";
@@ -54,7 +54,7 @@ const settings = {
 const run = await prepareRun(await resolve(settings), {
   command: "bench/pipeline.ts",
   observer: { onMessage: console.log },
-  communicator: alone,
+  ...oneProcess,
 });
 const program = await compile(run);
 try {

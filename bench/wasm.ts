@@ -13,7 +13,7 @@ import { createWasmEngine } from "../src/engine/wasm/wasm.ts";
 import { findNetwork } from "../src/network/alexnet.ts";
 import { type Network, operations } from "../src/network/network.ts";
 import { fillUniform, randomStream } from "../src/random.ts";
-import { spread } from "../src/report/tables/benchmarkReport.ts";
+import { spread } from "../src/report/tables/spread.ts";
 import { sizeOf } from "../src/shape.ts";
 import { oneHotTargets } from "../src/training/objective/targets.ts";
 import { findWorkload, isLayerNetwork } from "./peers/layerNetworks.ts";

@@ -17,7 +17,7 @@ import { readImageInput } from "../src/image/files/imageInput.ts";
 import { type Classifier, openClassifier } from "../src/model/classifier.ts";
 import { readModel, writeModel } from "../src/model/modelFile.ts";
 import { findNetwork } from "../src/network/alexnet.ts";
-import { spread } from "../src/report/tables/benchmarkReport.ts";
+import { spread } from "../src/report/tables/spread.ts";
 import { launchChromium } from "../test/browser.ts";
 import { modelOf, writeDrawn } from "../test/drawnModel.ts";
 import { hostFolder, isolation } from "../test/hostedApp.ts";

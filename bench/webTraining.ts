@@ -5,7 +5,7 @@ import { decodeSample } from "../src/dataset/sampleFile.ts";
 import { createWasmEngine } from "../src/engine/wasm/wasm.ts";
 import { findNetwork } from "../src/network/alexnet.ts";
 import { withInput } from "../src/network/network.ts";
-import { spread } from "../src/report/tables/benchmarkReport.ts";
+import { spread } from "../src/report/tables/spread.ts";
 import { initialPosition } from "../src/training/state.ts";
 import { createRun, type Run } from "../src/web/worker/run.ts";
 import { openRecorded, type PageRecord, recordOf } from "./webRecord.ts";

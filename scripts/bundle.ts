@@ -12,6 +12,7 @@ const { exports, dependencies, peerDependencies } = JSON.parse(readFileSync(join
 /** Modules besides the entry points that Node.js starts by their path. */
 const started = [
   "cli/main",
+  "communication/mpi/thread",
   "dataset/pack/imageWorker",
   "dataset/prepare/thread",
   "server/decodeThread",

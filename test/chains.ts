@@ -4,6 +4,8 @@ import type { CompileRequest, Engine, Program, Tensor, TrainingProgram } from ".
 import { conv2d } from "../src/layers/kinds.ts";
 import type { AnyLayer } from "../src/layers/layer.ts";
 import { type Network, operations } from "../src/network/network.ts";
+import { partition } from "../src/network/partition.ts";
+import type { Scheme } from "../src/network/schemes.ts";
 import { fillUniform, randomStream } from "../src/random.ts";
 import { sizeOf } from "../src/shape.ts";
 
@@ -20,6 +22,8 @@ export interface Chain {
   readonly loss?: CompileRequest["loss"];
   /** Processes that compute each batch together. Default one. */
   readonly communicator?: CompileRequest["communicator"];
+  /** Division of the work among them. Default data. */
+  readonly scheme?: Scheme;
 }
 
 /** In which numbers, and by which algorithms, a chain is compiled. */
@@ -30,10 +34,10 @@ export async function compileTraining(
   settings: CompileSettings,
   chain: Chain,
 ): Promise<TrainingProgram> {
-  const { input, batchSize, inputGradient = true, frozen = [], loss, communicator = alone } = chain;
+  const { input, batchSize, inputGradient = true, frozen = [], loss, communicator = alone, scheme = "data" } = chain;
   return engine.compileTraining({
     ...settings,
-    ops: opsOf(chain),
+    ...partition(opsOf(chain), scheme, communicator),
     inputShape: input,
     batchSize,
     inputGradient,

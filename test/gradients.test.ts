@@ -92,6 +92,10 @@ const cases: { readonly [K in OpKind]: Readonly<Record<string, Case>> } = {
       input: [2, 4, 5],
       layers: [localResponseNorm("n", { size: 3, alpha: 1.5, beta: 0.75, k: 0.5, region: "withinChannel" })],
     },
+    "two groups": {
+      input: [8, 2, 3],
+      layers: [localResponseNorm("n", { size: 5, alpha: 1.5, beta: 0.75, k: 0.5, groups: 2 })],
+    },
     "window 1": { input: [3, 2, 2], layers: [localResponseNorm("n", { size: 1, alpha: 1, beta: 2, k: 1 })] },
   },
   batchNorm2d: {

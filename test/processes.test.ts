@@ -72,6 +72,8 @@ for (const processes of [2, 4]) {
     const { stdout } = await succeeds(job(mpirun(processes, program("gradientProcess.ts"))));
     const steps = Number(/^(\d+) steps are those of one process/m.exec(stdout)?.[1]);
     assert.ok(steps > 40, stdout);
+    for (const scheme of ["data", "towers", "hybrid"])
+      assert.match(stdout, new RegExp(`^onednn, f32, ${scheme}: `, "m"));
   });
 }
 

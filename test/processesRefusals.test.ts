@@ -48,6 +48,13 @@ const trainWith = (more: readonly string[], own: Readonly<Record<string, string>
 mpiTest("settings that several processes cannot train with", { timeout: 120_000 }, async () => {
   const two = ["--processes", "2"];
   refuses(await trainWith(["--processes", "0"]), /--processes.*0/);
+  refuses(await trainWith(["--parallel", "towers"]), /--parallel requires --processes of at least 2/);
+  refuses(
+    await trainWith([...two, "--parallel", "towers"]),
+    /--parallel towers: norm1: expected channels in groups that 2 processes divide/,
+  );
+  refuses(await trainWith([...two, "--parallel", "towers", "--engine", "wasm"]), /engine wasm: not supported/);
+  refuses(await trainWith([...two, "--parallel", "hybrid", "--cutmix", "1"]), /cutmix: .*; use --cutmix 0, --parallel/);
   refuses(await trainWith(["--max-restarts", "1"]), /--max-restarts requires --processes of at least 2/);
   refuses(await trainWith([...two, "--mixup", "0.2"]), /mixup: not supported with several processes; use --mixup 0/);
   refuses(await trainWith([...two, "--cutmix", "1"]), /cutmix: not supported with several processes/);
@@ -101,6 +108,7 @@ mpiTest("a job that was started by hand: --processes, and processes that differ"
       /recipe\.seed: expected the same in all processes, got \d+ in process 0 and 7 in process 1; start/,
     ],
     [["--train-limit", "20"], /images: .*got "?40 for training"? in process 0 and "?20 for training"? in process 1/],
+    [["--parallel", "hybrid"], /parallel: .*got "?data"? in process 0 and "?hybrid"? in process 1/],
     [["--precision", "bf16"], /precision: .*got "f32" in process 0 and "bf16" in process 1/],
   ] as const) {
     const text = await messageOf([], other);
@@ -126,7 +134,14 @@ mpiTest("settings that are known once the data set is loaded", { timeout: 120_00
   assert.match(text, /several labels an image: not supported with several processes; use one process/);
   assert.equal(text.match(/alexnet: /g)?.length, 1, text);
   assert.throws(
-    () => refuseProcesses(2, { recipe: findRecipe("fashion"), engine: "onednn", keptViews: 1 }),
+    () =>
+      refuseProcesses(2, {
+        recipe: findRecipe("fashion"),
+        engine: "onednn",
+        keptViews: 1,
+        scheme: "data",
+        network: undefined,
+      }),
     /^UsageError: cached features of frozen layers: not supported with several processes; add --kept-views 0/,
   );
   const network = { ...findNetwork("alexnet-fashion"), layers: [batchNorm2d("norm0")] as AnyLayer[] };

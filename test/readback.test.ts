@@ -8,7 +8,6 @@ import { loadCheckpoint, restoreCheckpoint } from "../src/checkpoint/checkpoint.
 import { readLog } from "../src/checkpoint/runLog.ts";
 import { type Dataset, limitSplit } from "../src/dataset/dataset.ts";
 import { loadFashionMnist } from "../src/dataset/sources/fashionMnist.ts";
-import { alone } from "../src/engine/communicator.ts";
 import type { Engine } from "../src/engine/engine.ts";
 import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
@@ -18,6 +17,7 @@ import type { DivergencePolicy } from "../src/settings/divergencePolicy.ts";
 import { type RunConfig, readRunConfig } from "../src/settings/runConfig.ts";
 import { compileModel, runPreparation, runTraining } from "../src/trainer/compiledModel.ts";
 import { writeInitialWeights } from "../src/trainer/initialWeights.ts";
+import { ownStores } from "../src/trainer/jointStores.ts";
 import { readPosition, trainGuarded } from "../src/trainer/rollback.ts";
 import { createRecorder } from "../src/trainer/runRecorder.ts";
 import { type TrainOptions, trainClassifier } from "../src/trainer/trainClassifier.ts";
@@ -188,7 +188,7 @@ async function resumeOnDevice(name: string, { policy, rateFactor, rateOf, signal
   const { model, training, ...stores } = await compiled(config, createDeviceEngine(inner, 20));
   await restoreCheckpoint(checkpoint, stores.weights, stores.optimizer);
   const from = { start: readPosition(checkpoint), log: await readLog(directory) };
-  const common = { ...stores, directory, communicator: alone, observer: undefined };
+  const common = { ...stores, directory, joint: ownStores, observer: undefined };
   const record = (stretch: typeof from) =>
     createRecorder({ ...common, ...stretch, average: undefined, config, signal, deadline: Number.POSITIVE_INFINITY });
   try {

@@ -43,6 +43,23 @@ export const wideNetwork = network("wide", [
   linear("fc2", { outFeatures: 10 }),
 ]);
 
+/** Two towers: normalised and convolved in two groups, then across them, as the paper's network. */
+export const twoTowers = network("two-towers", [
+  conv2d("conv1", { outChannels: 8, kernelSize: 5, stride: 2 }),
+  relu("relu1"),
+  localResponseNorm("norm1", { groups: 2 }),
+  maxPool2d("pool1", { kernelSize: 3, stride: 2 }),
+  conv2d("conv2", { outChannels: 8, kernelSize: 3, padding: 1, groups: 2 }),
+  relu("relu2"),
+  conv2d("conv3", { outChannels: 8, kernelSize: 3 }),
+  relu("relu3"),
+  flatten("flatten"),
+  linear("fc4", { outFeatures: 16 }),
+  relu("relu4"),
+  dropout("drop4", { probability: 0.25 }),
+  linear("fc5", { outFeatures: 10 }),
+]);
+
 const pixels = 28 * 28;
 
 /** An idx file: the extents, then the bytes. */

@@ -1,5 +1,5 @@
 /** Computes rates and ratios from the times of interleaved rounds. */
-import { type Spread, spread } from "../../src/report/tables/benchmarkReport.ts";
+import { type Spread, spread } from "../../src/report/tables/spread.ts";
 import type { Checked, Timing } from "./protocol.ts";
 
 /** Measurements of one variant. */

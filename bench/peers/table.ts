@@ -2,7 +2,7 @@
 
 import { formatBytes } from "../../src/bytes.ts";
 import { formatDuration, formatMagnitude } from "../../src/report/numbers.ts";
-import { type Spread, spread } from "../../src/report/tables/benchmarkReport.ts";
+import { type Spread, spread } from "../../src/report/tables/spread.ts";
 import { formatTable } from "../../src/report/tables/terminal.ts";
 import type { Comparison } from "./compare.ts";
 import { cpuSecondsOf, fastest, type Measured, ratesOf, speedup } from "./results.ts";

@@ -7,6 +7,7 @@ import type { EngineName } from "../engine/select/engineNames.ts";
 import { describeMachine } from "../engine/select/machine.ts";
 import { nativePrecisions } from "../engine/select/precision.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
+import { UsageError } from "../errors.ts";
 import { conv2d, flatten, linear, relu } from "../layers/kinds.ts";
 import type { AnyLayer } from "../layers/layer.ts";
 import { type Network, operations } from "../network/network.ts";
@@ -17,13 +18,15 @@ import {
   type LayerFigures,
   mergeReports,
   type NetworkFigures,
-  spread,
 } from "../report/tables/benchmarkReport.ts";
+import { spread } from "../report/tables/spread.ts";
 import { loadNetwork } from "../settings/load.ts";
 import { sizeOf } from "../shape.ts";
+import { type Job, oneProcess } from "../trainer/processes.ts";
 import { describeOptimizer } from "../training/optimizers/optimizer.ts";
 import type { Recipe } from "../training/recipe.ts";
 import { measureInt8 } from "./benchmarkInt8.ts";
+import { measureJoint } from "./benchmarkJoint.ts";
 import { initialize, measureNetwork } from "./benchmarkNetwork.ts";
 import { layerFigures } from "./profile.ts";
 
@@ -45,6 +48,8 @@ export interface BenchmarkSettings {
   readonly layers?: boolean;
   /** Recipe of the training steps. */
   readonly recipe: Recipe;
+  /** Processes that train together. Default: one. */
+  readonly job?: Job;
 }
 
 /** Measures every case once per round. `onMeasure` is called before each measurement. */
@@ -104,7 +109,7 @@ async function measureOn(
   engine: Engine,
   network: Network,
   precision: InferencePrecision,
-  { batchSize, exact = false, layers = false, recipe }: BenchmarkSettings,
+  { batchSize, exact = false, layers = false, recipe, job = oneProcess }: BenchmarkSettings,
 ): Promise<BenchmarkReport> {
   const { name, version, description, threads } = engine;
   const report = {
@@ -116,6 +121,14 @@ async function measureOn(
     exact,
     rounds: 1,
   };
+  const { communicator, scheme } = job;
+  if (communicator.size > 1) {
+    if (precision === "int8")
+      throw new UsageError("--precision int8: inference only; use f32 or bf16 with --processes");
+    const joint = await measureJoint(engine, network, { precision, batchSize, exact }, recipe, job);
+    const networks = [{ network: network.name, precision, inference: [], joint }];
+    return { ...report, ceilings: [], networks, processes: communicator.size, parallel: scheme };
+  }
   if (precision === "int8") {
     const inference = await measureInt8(engine, network, { batchSize, exact });
     return { ...report, ceilings: [], networks: [{ network: network.name, precision, inference }] };

@@ -11,7 +11,8 @@ import type {
 import { initialValues } from "../network/initialize.ts";
 import { type Network, operations } from "../network/network.ts";
 import { fillUniform, randomStream } from "../random.ts";
-import { type NetworkFigures, spread, type TrainingFigures } from "../report/tables/benchmarkReport.ts";
+import type { NetworkFigures, TrainingFigures } from "../report/tables/benchmarkReport.ts";
+import { spread } from "../report/tables/spread.ts";
 import { sizeOf } from "../shape.ts";
 import { oneHotTargets } from "../training/objective/targets.ts";
 import { createOptimizer } from "../training/optimizers/optimizer.ts";
@@ -122,12 +123,16 @@ async function measureTraining(
   }
 }
 
-export async function initialize(program: Program, network: Network): Promise<void> {
+/** Writes initial weights, or the parts of process `rank`. */
+export async function initialize(program: Program, network: Network, rank = 0): Promise<void> {
   const tensors = new Map(program.parameters.map(({ name, value }) => [name, value]));
   const { initializer } = findRecipe("fashion");
   for (const { name, values } of initialValues(network, initializer, SEED, (length) => program.scratch(length))) {
     const tensor = tensors.get(name);
-    if (tensor) await program.write(tensor, values);
+    if (!tensor) continue;
+    const length = sizeOf(tensor.shape);
+    const start = length === values.length ? 0 : rank * length;
+    await program.write(tensor, values.subarray(start, start + length));
   }
 }
 

@@ -2,7 +2,8 @@
 import type { KernelProfile, Program } from "../engine/engine.ts";
 import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
-import { type LayerFigures, spread } from "../report/tables/benchmarkReport.ts";
+import type { LayerFigures } from "../report/tables/benchmarkReport.ts";
+import { spread } from "../report/tables/spread.ts";
 
 const REORDER = "reorder";
 /** Kinds of work whose arithmetic is the layer's MACs. */

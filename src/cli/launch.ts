@@ -1,10 +1,11 @@
-/** Starts a command in several processes of this machine, by Open MPI's launcher. */
+/** Starts a command in several processes, by Open MPI's launcher. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { SILENT_EXIT } from "../communication/mpi/control.ts";
 import { installMpi } from "../communication/mpi/library.ts";
 import { processorShare } from "../engine/onednn/threads.ts";
 import { UsageError } from "../errors.ts";
+import { type Host, hostArguments, requireReachable } from "./hosts.ts";
 import { printError } from "./output.ts";
 import { JOB_SIGNAL, onStopSignals, STOPPED_IN_JOB, STOPPING } from "./signals.ts";
 
@@ -30,6 +31,8 @@ export interface LaunchOptions {
   readonly processes: number;
   /** Compute threads of each. Default: an equal part of the cores. */
   readonly threads?: number | undefined;
+  /** Hosts of the processes. Default: this machine. */
+  readonly hosts?: readonly Host[] | undefined;
   /** Number of times that a job is resumed in which a process was killed, crashed or stopped. */
   readonly maxRestarts: number;
   /** Arguments that resume the run. */
@@ -37,14 +40,53 @@ export interface LaunchOptions {
 }
 
 /** Arguments of `mpirun` before the command. Throws UsageError for what would fail on this machine. */
-function launchArguments({ processes, threads }: LaunchOptions): readonly string[] {
+export function launchArguments({
+  processes,
+  threads,
+  hosts,
+}: Pick<LaunchOptions, "processes" | "threads" | "hosts">): readonly string[] {
+  const isOld = Number(requireLauncher(processes).version.split(".")[0]) < 5;
+  const quiet = isOld ? ["--quiet"] : [];
+  if (hosts) {
+    refuseRoot();
+    return [...quiet, ...hostArguments(hosts), ...exported(), ...coresOnHosts(hosts, threads)];
+  }
+  const each = threadsOfEach(processes, threads);
+  refuseRoot();
+  return [
+    ...quiet,
+    // Processes of one machine exchange through shared memory; a search for networks would print warnings.
+    ...["--mca", "btl", isOld ? "self,vader" : "self,sm"],
+    ...["-n", String(processes), "--map-by", `slot:PE=${each}`, "--bind-to", "core"],
+  ];
+}
+
+/** Arguments for the cores of processes on several hosts: an equal part of those of a host like this one, or all for a single process. */
+function coresOnHosts(hosts: readonly Host[], threads: number | undefined): readonly string[] {
+  const most = Math.max(...hosts.map(({ slots }) => slots));
+  if (most === 1 && threads === undefined) return ["--bind-to", "none"];
+  return ["--map-by", `slot:PE=${threads ?? threadsOfEach(most, undefined)}`, "--bind-to", "core"];
+}
+
+/** Variables that the processes on other hosts need too. */
+function exported(): readonly string[] {
+  const names = ["ALEXNET_MPI", "ALEXNET_MPI_TIMEOUT", "OMP_WAIT_POLICY", "XDG_CACHE_HOME"];
+  const set = names.filter((name) => process.env[name] !== undefined);
+  return [LAUNCHED_VARIABLE, ...set].flatMap((name) => ["-x", name]);
+}
+
+/** Finds the launcher. Throws UsageError if there is none, or another one than Open MPI's. */
+function requireLauncher(processes: number): Launcher {
   const launcher = findLauncher();
   if (!launcher) throw new UsageError(`--processes ${processes}: mpirun is not on the PATH; ${installMpi}`);
-  if (launcher.name !== "Open MPI") {
-    throw new UsageError(
-      `--processes ${processes}: expected the mpirun of Open MPI, got ${launcher.name}; start the processes by its own launcher, without --processes`,
-    );
-  }
+  if (launcher.name === "Open MPI") return launcher;
+  throw new UsageError(
+    `--processes ${processes}: expected the mpirun of Open MPI, got ${launcher.name}; start the processes by its own launcher, without --processes`,
+  );
+}
+
+/** Compute threads of each of several processes on this machine. Throws UsageError for more than its cores. */
+function threadsOfEach(processes: number, threads: number | undefined): number {
   const { threads: cores } = processorShare();
   const each = threads ?? Math.floor(cores / processes);
   if (each < 1 || processes * each > cores) {
@@ -54,14 +96,7 @@ function launchArguments({ processes, threads }: LaunchOptions): readonly string
       `--processes ${processes}: expected at most ${Math.floor(cores / (threads ?? 1))} processes${wanted} on the ${cores} cores of this machine; use ${remedy}`,
     );
   }
-  refuseRoot();
-  const isOld = Number(launcher.version.split(".")[0]) < 5;
-  return [
-    ...(isOld ? ["--quiet"] : []),
-    // Processes of one machine exchange through shared memory; a search for networks would print warnings.
-    ...["--mca", "btl", isOld ? "self,vader" : "self,sm"],
-    ...["-n", String(processes), "--map-by", `slot:PE=${each}`, "--bind-to", "core"],
-  ];
+  return each;
 }
 
 /** Open MPI refuses to run as root. */
@@ -83,7 +118,11 @@ const KILLED = SIGNALLED + 9;
  * one ends them at once.
  */
 export async function launch(argv: readonly string[], options: LaunchOptions): Promise<number> {
-  const { maxRestarts, resuming } = options;
+  const { maxRestarts, resuming, hosts } = options;
+  if (hosts) {
+    requireLauncher(options.processes);
+    await requireReachable(hosts, process.env);
+  }
   for (let restarts = 1; ; restarts++) {
     const { code, isStopped } = await runJob(restarts === 1 ? argv : resuming, options);
     const isLost = code === SILENT_EXIT || (code > SIGNALLED && code !== STOPPED_IN_JOB);

@@ -5,7 +5,7 @@ import { PeerError } from "../errors.ts";
 import { formatDuration, formatEpoch, formatPercent, formatRate } from "../report/numbers.ts";
 import type { ListenAddress } from "../server/address.ts";
 import type { RunPlan } from "../settings/resolve.ts";
-import { together } from "../trainer/processes.ts";
+import { type Job, together } from "../trainer/processes.ts";
 import { type TrainCall, type TrainResult, trainRun } from "../trainer/trainClassifier.ts";
 import type { TrainObserver } from "../trainer/trainObserver.ts";
 import { outliveOutput, print, printError, printJson } from "./output.ts";
@@ -31,8 +31,9 @@ interface OneRunCall {
 export async function trainOneRun(
   planRun: (tell: (message: string) => void) => Promise<RunPlan>,
   { json, live, tensorboard, maxMinutes, command }: OneRunCall,
-  communicator: Communicator,
+  job: Partial<Job> & Pick<Job, "communicator">,
 ): Promise<void> {
+  const { communicator } = job;
   const isFirst = communicator.rank === 0;
   const tell = isFirst ? printError : () => {};
   const plan = await planTogether(communicator, () => planRun(tell));
@@ -48,7 +49,7 @@ export async function trainOneRun(
       observer: events ? observedTwice(showing(lines), events) : showing(lines),
       command,
     };
-    const result = await trainRun(plan, call, communicator);
+    const result = await trainRun(plan, call, job);
     lines.clear();
     if (isFirst) showResult(result, communicator, json);
     // Another process may have received the signal.

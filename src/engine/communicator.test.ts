@@ -38,8 +38,10 @@ test("the communicator of one process changes nothing", async () => {
   alone.sum(values);
   alone.share(values);
   alone.gather(values, all);
+  const sums = new Float32Array(2);
+  alone.scatterSum(values, sums);
   alone.wait();
-  assert.deepEqual([[...values], [...all], await alone.agree("a")], [[1, 2], [1, 2], ["a"]]);
+  assert.deepEqual([[...values], [...all], [...sums], await alone.agree("a")], [[1, 2], [1, 2], [1, 2], ["a"]]);
 });
 
 test("the WebAssembly engine refuses several processes", async () => {

@@ -1,12 +1,12 @@
-/** Processes that compute one run together, as engines see them, and the communicator of a single process. */
+/** Processes that compute one run together, as engines see them, their exchanges of activations, and the communicator of a single process. */
 import { ShapeError } from "../errors.ts";
 
 /** Memory to exchange. */
 export type ExchangedValues = Float32Array | Float64Array | Uint8Array;
 
 /**
- * Processes that compute one run. All of them make the same calls in the same order. `sum`, `gather` and `share` start an exchange; its arrays must not
- * be touched until `wait` returns.
+ * Processes that compute one run. All of them make the same calls in the same order. `sum`, `gather`, `scatterSum` and `share` start an exchange; its
+ * arrays must not be touched until `wait` returns.
  */
 export interface Communicator {
   /** Number of this process, from 0. Process 0 writes the run's files. */
@@ -21,6 +21,8 @@ export interface Communicator {
   sum(values: Float32Array | Float64Array): void;
   /** all ← every process's `own`, by rank. `all` has `size` times the length of `own`. */
   gather(own: ExchangedValues, all: ExchangedValues): void;
+  /** own ← part `rank` of Σ of all processes' `all`, which has `size` equal parts. Both arrays have one type. */
+  scatterSum(all: Float32Array | Float64Array, own: Float32Array | Float64Array): void;
   /** values ← those of process 0. */
   share(values: ExchangedValues): void;
   /** Blocks until everything that was started is done. A process that keeps the others waiting for too long ends the job. */
@@ -45,6 +47,7 @@ export const alone: Communicator = {
   library: undefined,
   sum() {},
   gather: (own, all) => all.set(own),
+  scatterSum: (all, own) => own.set(all),
   share() {},
   wait() {},
   agree: async (value) => [value],
@@ -53,6 +56,19 @@ export const alone: Communicator = {
   async close() {},
   abandon() {},
 };
+
+/** An exchange of activations: every process receives the parts of all. */
+export interface Gather {
+  /** Name of the operation whose input it computes; undefined for the scores, at the end of the chain. */
+  readonly before: string | undefined;
+  /** Axis of the parts: the batch, or channels of maps and features of vectors. */
+  readonly axis: "batch" | "features";
+  /**
+   * Gradient of a part. `sum`: of all processes' gradients, if each of them computes other outputs from the whole. `own`: of this process's gradient, if
+   * all compute the same.
+   */
+  readonly gradient: "sum" | "own";
+}
 
 /** Rows of a batch that one process computes. */
 export interface BatchRows {
@@ -71,6 +87,16 @@ export function rowsOf({ rank, size }: Pick<Communicator, "rank" | "size">, batc
     );
   }
   return { first: rank * count, count };
+}
+
+/** Rows that a process computes before the first gather: its own if the batch is divided, otherwise all. Throws ShapeError as `rowsOf`. */
+export function firstRows(
+  communicator: Pick<Communicator, "rank" | "size">,
+  gathers: readonly Gather[],
+  batchSize: number,
+): BatchRows {
+  const isDivided = gathers.some(({ axis }) => axis === "batch");
+  return isDivided ? rowsOf(communicator, batchSize) : { first: 0, count: batchSize };
 }
 
 /** Number of images among a process's rows, for a batch of `count` images. */

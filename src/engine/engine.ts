@@ -12,7 +12,7 @@
 import type { Order } from "../hoistMaxPool.ts";
 import type { Int8Effect, Int8Scheme } from "../int8.ts";
 import type { Shape } from "../shape.ts";
-import type { BatchRows, Communicator } from "./communicator.ts";
+import type { BatchRows, Communicator, Gather } from "./communicator.ts";
 
 /** A square pooling window, in pixels of the input. */
 export interface PoolWindow {
@@ -58,6 +58,8 @@ export interface OpOptions {
     readonly k: number;
     /** Neighbours in the same channel, `size`×`size`. Default: `size` channels at the same position. */
     readonly region?: "withinChannel" | undefined;
+    /** Number of equal groups of channels, between which sums do not reach. Default: 1. */
+    readonly groups?: number | undefined;
   };
   /**
    * (x − mean) / √(variance + eps) · weight + bias for each channel. In training, mean and variance are those of the batch, and the running statistics
@@ -94,6 +96,8 @@ export interface Op<K extends OpKind = OpKind> {
   readonly inInt8: Int8Effect;
   readonly inputShape: Shape;
   readonly outputShape: Shape;
+  /** Part of the channels or features that it computes, of `count` equal ones, if other processes compute the others. Shapes are those of the part. */
+  readonly part?: { readonly index: number; readonly count: number } | undefined;
   /**
    * `weight` and `bias` of conv2d (OIHW, [O]), localConv2d (the same, with O outputs of a map), linear ([O, I], [O]) and batchNorm2d ([C], [C]), whose
    * `running_mean` and `running_var` [C] follow; empty for other kinds.
@@ -157,14 +161,16 @@ export interface CompileRequest {
   /** Loss of `forwardBackward`. Default: softmax with cross-entropy. */
   readonly loss?: BinaryCrossEntropy | undefined;
   /**
-   * Processes that train together, each of which computes an equal part of every batch. Scores and loss are those of the whole batch, and gradients
-   * are summed, so that all processes continue with the same numbers. Default: this process alone.
+   * Processes that train together; `ops` and `gathers` are then those of `partition`. Scores and loss are those of the whole batch. Where the batch is
+   * divided, parameter gradients are summed, so that all processes continue with the same numbers. Default: this process alone.
    */
   readonly communicator?: Communicator;
+  /** Exchanges of activations between these processes, in the order of the chain. Default: none. */
+  readonly gathers?: readonly Gather[];
 }
 
 /** A chain to compile for inference. */
-export interface InferenceRequest extends Omit<CompileRequest, "precision" | "loss" | "communicator"> {
+export interface InferenceRequest extends Omit<CompileRequest, "precision" | "loss" | "communicator" | "gathers"> {
   readonly precision: InferencePrecision;
   /** Rounding of weights and activations, which are those of the exported 8-bit file. Required for int8, unused otherwise. */
   readonly quantization?: Int8Scheme;
@@ -253,8 +259,8 @@ export interface Program {
    */
   readonly input: Float32Array;
   /**
-   * Rows of a batch whose images this process passes in, if several processes compute it: `input` then holds `rows.count` images. `count`, draws,
-   * targets and results are those of the whole batch. Absent for a single process.
+   * Rows of a batch whose images this process passes in, if several processes divide it: `input` then holds `rows.count` images. `count`, draws,
+   * targets and results are those of the whole batch. Absent for a process that computes all rows.
    */
   readonly rows?: BatchRows;
   /** Shape of one image's output, `[classes]` for a classifier. */

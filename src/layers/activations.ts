@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import type { OpKind } from "../engine/engine.ts";
 import {
+  channelsAlone,
   computedInInt8,
   type LayerKind,
   neverRandom,
@@ -23,6 +24,7 @@ const activation = {
   randomness: neverRandom,
   deterministic: sameOptions,
   withOutputs: outputsFollowInput,
+  ofPart: channelsAlone,
 } satisfies Partial<LayerKind<OpKind>>;
 
 /**

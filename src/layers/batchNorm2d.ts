@@ -3,6 +3,7 @@ import * as z from "zod/mini";
 import { fraction, positive } from "../schema.ts";
 import { featureMap } from "../shape.ts";
 import {
+  channelsAlone,
   type LayerKind,
   neverRandom,
   notInInt8,
@@ -66,6 +67,7 @@ export const batchNorm2dKind: LayerKind<"batchNorm2d"> = {
     return { scale, shift };
   },
   withOutputs: outputsFollowInput,
+  ofPart: channelsAlone,
   onnx({ options: { eps, affine }, inputShape: [channels = 0], parameters }, input, graph) {
     const vector = (role: string, value: number) =>
       graph.constant(role, [channels], () => new Float32Array(channels).fill(value));

@@ -57,6 +57,12 @@ export const conv2dKind: LayerKind<"conv2d"> = {
   scaleAndShift: undefined,
   inInt8: computedInInt8,
   withOutputs: (options, outChannels) => ({ ...options, outChannels }),
+  ofPart(options, input, parts) {
+    const { outChannels, groups } = options;
+    const outputs = { ...options, outChannels: outChannels / parts };
+    if (input === "part") return groups % parts === 0 ? { ...outputs, groups: groups / parts } : undefined;
+    return groups === 1 && outChannels % parts === 0 ? outputs : undefined;
+  },
   onnx({ options, parameters }, input, graph) {
     const { kernelSize, stride, padding, groups } = options;
     const attributes = { ...windowAttributes(kernelSize, stride, padding), group: { int: groups } };

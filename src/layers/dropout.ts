@@ -1,7 +1,15 @@
 /** Inverted dropout, optionally active at evaluation. */
 import * as z from "zod/mini";
 import { belowOne } from "../schema.ts";
-import { keptInInt8, type LayerKind, noParameters, outputsFollowInput, reachesSamePlace, sameShape } from "./layer.ts";
+import {
+  channelsAlone,
+  keptInInt8,
+  type LayerKind,
+  noParameters,
+  outputsFollowInput,
+  reachesSamePlace,
+  sameShape,
+} from "./layer.ts";
 
 /**
  * In training output = input · m, where each m is 0 with `probability` and 1 / (1 − probability) otherwise (inverted dropout, equivalent to the
@@ -27,5 +35,6 @@ export const dropoutKind: LayerKind<"dropout"> = {
   scaleAndShift: undefined,
   inInt8: keptInInt8,
   withOutputs: outputsFollowInput,
+  ofPart: channelsAlone,
   onnx: (_op, input) => input,
 };

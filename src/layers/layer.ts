@@ -90,6 +90,11 @@ export interface LayerKind<K extends OpKind> {
   /** The same options with another number of outputs; undefined if the input determines that number. */
   withOutputs(options: OpOptions[K], outputs: number): OpOptions[K] | undefined;
   /**
+   * Options of the layer that computes one of `parts` equal parts of the channels or features, as one of several processes: from the same part of the
+   * input, or from the whole. Undefined if that is not possible, or if it needs no division: a layer without parameters on the whole.
+   */
+  ofPart(options: OpOptions[K], input: "part" | "whole", parts: number): OpOptions[K] | undefined;
+  /**
    * Writes the layer, as at evaluation and without random numbers, as nodes of an ONNX graph (opset 13), and returns their output. Parameters are
    * values named by their full names.
    */
@@ -163,6 +168,11 @@ export function notInInt8(): Int8Effect {
 /** For kinds that pass values through unchanged. */
 export function keptInInt8(): Int8Effect {
   return "kept";
+}
+
+/** For kinds without parameters that treat each channel alone: their `ofPart`. */
+export function channelsAlone<O>(options: O, input: "part" | "whole"): O | undefined {
+  return input === "part" ? options : undefined;
 }
 
 /** For kinds whose number of outputs is determined by the input. */

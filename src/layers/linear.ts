@@ -4,6 +4,7 @@ import { ShapeError } from "../errors.ts";
 import { positiveInt } from "../schema.ts";
 import { sizeOf } from "../shape.ts";
 import {
+  channelsAlone,
   computedInInt8,
   keptInInt8,
   type LayerKind,
@@ -48,6 +49,8 @@ export const linearKind: LayerKind<"linear"> = {
   scaleAndShift: undefined,
   inInt8: computedInInt8,
   withOutputs: (_options, outFeatures) => ({ outFeatures }),
+  ofPart: ({ outFeatures }, input, parts) =>
+    input === "whole" && outFeatures % parts === 0 ? { outFeatures: outFeatures / parts } : undefined,
   onnx: ({ parameters }, input, graph) =>
     graph.node("Gemm", [input, ...parameters.map(({ name }) => name)], { transB: { int: 1 } }),
 };
@@ -75,5 +78,6 @@ export const flattenKind: LayerKind<"flatten"> = {
   scaleAndShift: undefined,
   inInt8: keptInInt8,
   withOutputs: outputsFollowInput,
+  ofPart: channelsAlone,
   onnx: (_op, input, graph) => graph.node("Flatten", [input], { axis: { int: 1 } }),
 };

@@ -50,6 +50,10 @@ export const localConv2dKind: LayerKind<"localConv2d"> = {
   inInt8: notInInt8,
   scaleAndShift: undefined,
   withOutputs: (options, outChannels) => ({ ...options, outChannels }),
+  ofPart: (options, input, parts) =>
+    input === "whole" && options.outChannels % parts === 0
+      ? { ...options, outChannels: options.outChannels / parts }
+      : undefined,
   // ONNX has no such operator. The windows of each position are gathered as rows, and multiplied by its kernels:
   // [P, N, window] · [P, window, outChannels] for P positions.
   onnx({ name, options, inputShape, outputShape, parameters: [weight, bias] }, input, graph) {

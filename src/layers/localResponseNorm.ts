@@ -1,6 +1,7 @@
 /** Local response normalisation, across channels or within each. */
 import * as z from "zod/mini";
 import type { Op } from "../engine/engine.ts";
+import { ShapeError } from "../errors.ts";
 import { positive, positiveInt } from "../schema.ts";
 import { featureMap } from "../shape.ts";
 import {
@@ -17,11 +18,12 @@ import { type OnnxGraph, windowAttributes } from "./onnxGraph.ts";
 
 /**
  * output[c] = input[c] / (k + alpha / size · Σ input[j]²)^beta, summed over the `size` channels j around c at the same position
- * (fewer at the first and last channels). With `region: "withinChannel"` the sum is over the `size`×`size` positions around the value in
+ * (fewer at the first and last channels of each of `groups` equal groups). With `region: "withinChannel"` the sum is over the `size`×`size` positions around the value in
  * its own channel, and alpha is divided by size²; positions outside count as zeros.
  *
  * Shapes: [N, C, H, W], unchanged. Source: Krizhevsky et al. 2012, §3.3. The printed formula does not divide alpha by `size`; the
- * authors' program, Caffe, PyTorch, ONNX and oneDNN do. Within a channel: BVLC Caffe, src/caffe/layers/lrn_layer.cpp.
+ * authors' program, Caffe, PyTorch, ONNX and oneDNN do. Groups: their program normalises inside each of its two towers (layers/layers-145.cfg,
+ * rnorm1a and rnorm1b). Within a channel: BVLC Caffe, src/caffe/layers/lrn_layer.cpp.
  */
 export const localResponseNormKind: LayerKind<"localResponseNorm"> = {
   kind: "localResponseNorm",
@@ -37,13 +39,19 @@ export const localResponseNormKind: LayerKind<"localResponseNorm"> = {
     k: z._default(positive, 2),
     // Optional, so that files of networks without it are unchanged.
     region: z.optional(z.literal("withinChannel")),
+    groups: z.optional(positiveInt),
   }),
   order: "other",
-  outputShape: (name, _options, input) => featureMap(name, input),
+  outputShape(name, { groups = 1 }, input) {
+    const map = featureMap(name, input);
+    if (map[0] % groups === 0) return map;
+    throw new ShapeError(`${name}: ${groups} groups do not divide ${map[0]} channels`);
+  },
   parameters: noParameters,
-  describe: ({ size, region }) => ({
+  describe: ({ size, region, groups }) => ({
     label: "LRN",
     kernel: region ? `over ${size}×${size} positions` : `over ${size} channels`,
+    ...(groups === undefined ? {} : { groups }),
     sizeFormulas: [],
   }),
   reach: ({ size, region }) =>
@@ -55,10 +63,17 @@ export const localResponseNormKind: LayerKind<"localResponseNorm"> = {
   scaleAndShift: undefined,
   inInt8: computedInInt8,
   withOutputs: outputsFollowInput,
+  ofPart(options, input, parts) {
+    const { region, groups = 1 } = options;
+    if (input === "whole") return undefined;
+    if (region) return options;
+    return groups % parts === 0 ? { ...options, groups: groups / parts } : undefined;
+  },
   onnx(op, input, graph) {
-    const { size, alpha, beta, k, region } = op.options;
+    const { size, alpha, beta, k, region, groups = 1 } = op.options;
     if (region) return withinChannel(op, input, graph);
-    if (graph.lrn === "decomposed") return decomposed(op, input, graph);
+    // The operator has no groups.
+    if (graph.lrn === "decomposed" || groups > 1) return decomposed(op, input, graph);
     const attributes = { size: { int: size }, alpha: { float: alpha }, beta: { float: beta }, bias: { float: k } };
     return graph.node("LRN", [input], attributes);
   },
@@ -66,9 +81,10 @@ export const localResponseNormKind: LayerKind<"localResponseNorm"> = {
 
 /** Composed of operators that every runtime has: the sum over neighbours, plus k, is a 1×1 convolution of the squares. */
 function decomposed({ options, inputShape, name }: Op<"localResponseNorm">, input: string, graph: OnnxGraph): string {
-  const { size, alpha, beta, k } = options;
+  const { size, alpha, beta, k, groups = 1 } = options;
   const [channels] = featureMap(name, inputShape);
-  const weight = graph.constant("neighbours", [channels, channels, 1, 1], () => band(channels, size, alpha / size));
+  const neighbours = () => band(channels, groups, size, alpha / size);
+  const weight = graph.constant("neighbours", [channels, channels, 1, 1], neighbours);
   const bias = graph.constant("k", [channels], () => new Float32Array(channels).fill(k));
   const sum = graph.node("Conv", [graph.node("Mul", [input, input]), weight, bias]);
   const divisor = graph.node("Pow", [sum, graph.constant("beta", [], () => Float32Array.of(beta))]);
@@ -85,12 +101,15 @@ function withinChannel({ options }: Op<"localResponseNorm">, input: string, grap
   return graph.node("Div", [input, graph.node("Pow", [sum, scalar("beta", beta)])]);
 }
 
-/** [channels, channels]: `value` if two channels are within one window of `size`, else 0. */
-function band(channels: number, size: number, value: number): Float32Array {
+/** [channels, channels]: `value` if two channels are within one window of `size` and in one group, else 0. */
+function band(channels: number, groups: number, size: number, value: number): Float32Array {
   const reach = (size - 1) / 2;
+  const group = channels / groups;
   const matrix = new Float32Array(channels * channels);
   for (let c = 0; c < channels; c++) {
-    matrix.fill(value, c * channels + Math.max(0, c - reach), c * channels + Math.min(channels, c + reach + 1));
+    const first = c - (c % group);
+    const [from, to] = [Math.max(first, c - reach), Math.min(first + group, c + reach + 1)];
+    matrix.fill(value, c * channels + from, c * channels + to);
   }
   return matrix;
 }

@@ -5,6 +5,7 @@ import { ShapeError } from "../errors.ts";
 import { positiveInt, wholeNumber } from "../schema.ts";
 import { featureMap, outputExtent, type Shape, type Window } from "../shape.ts";
 import {
+  channelsAlone,
   computedInInt8,
   keptInInt8,
   type LayerKind,
@@ -24,6 +25,7 @@ const pool = {
   randomness: neverRandom,
   deterministic: sameOptions,
   withOutputs: outputsFollowInput,
+  ofPart: channelsAlone,
 } satisfies Partial<LayerKind<OpKind>>;
 
 /** Options of a pooling window. */

@@ -4,6 +4,7 @@ import type { Precision } from "../engine/engine.ts";
 import { preprocessingSchema } from "../image/prepare/preprocess.ts";
 import { headNames } from "../network/head.ts";
 import { type Network, parseNetwork } from "../network/network.ts";
+import { schemes } from "../network/schemes.ts";
 import { recipeSchema } from "../training/recipe.ts";
 import { divergencePolicySchema } from "./divergencePolicy.ts";
 import { fineTuningSchema } from "./fineTuning.ts";
@@ -48,9 +49,9 @@ export const storedRunSchema = z.object({
   algorithms: z.record(z.string(), z.string()).optional(),
   engine: z.object({ name: z.string(), version: z.string(), description: z.string(), threads: z.int() }),
   machine: z.object({ alexnet: z.string(), node: z.string(), system: z.string(), cpu: z.string() }),
-  /** Number of processes that train together, and the division of work: each computes a part of every batch. Absent for one process. */
+  /** Number of processes that train together, and the division of work among them. Absent for one process. */
   processes: z.int().optional(),
-  parallel: z.enum(["data"]).optional(),
+  parallel: z.enum(schemes).optional(),
   /** Library of their exchanges, and bytes of a piece: they determine the order of sums. */
   mpi: z.object({ name: z.string(), version: z.string(), pieceBytes: z.int() }).optional(),
   /** Command line. */

@@ -9,6 +9,8 @@ import type { CompileRequest, Program, TrainingProgram } from "../engine/engine.
 import { ConfigError } from "../errors.ts";
 import { weightStore } from "../model/tensorStores.ts";
 import { operations } from "../network/network.ts";
+import { partition } from "../network/partition.ts";
+import type { Scheme } from "../network/schemes.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { formatDuration } from "../report/numbers.ts";
 import { type Shape, sizeOf } from "../shape.ts";
@@ -42,8 +44,9 @@ export async function compileModel(
   run: PreparedRun,
   {
     communicator = alone,
+    scheme = "data",
     batchSize = run.config.recipe.batchSize,
-  }: { communicator?: Communicator; batchSize?: number } = {},
+  }: { communicator?: Communicator; scheme?: Scheme; batchSize?: number } = {},
 ): Promise<CompiledModel> {
   const { network, precision, exact, fineTuning } = run.config;
   if (!run.engine.trains) throw new ConfigError(`engine ${run.engine.name}: cannot train; choose another --engine`);
@@ -58,7 +61,8 @@ export async function compileModel(
     frozen: fineTuning?.frozen ?? [],
     loss: trainingLoss(run.config.recipe, run.config.dataset.classNames, run.dataset.train),
   };
-  const program = await run.engine.compileTraining({ ...request, communicator });
+  const parts = partition(request.ops, scheme, communicator);
+  const program = await run.engine.compileTraining({ ...request, ...parts, communicator });
   const head = weightStore(program, network);
   if (kept === 0) {
     return {

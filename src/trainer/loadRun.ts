@@ -18,7 +18,8 @@ import type { Training } from "../training/train.ts";
 import { type CompiledModel, runTraining } from "./compiledModel.ts";
 import { trainedRecipe } from "./fineTunePlan.ts";
 import { writeInitialWeights } from "./initialWeights.ts";
-import { firstThenOthers, fromFirst, shareStore, together } from "./processes.ts";
+import { createJointStores, type JointStores } from "./jointStores.ts";
+import { firstThenOthers, fromFirst, type Job, together } from "./processes.ts";
 import { readPosition, type Stretch } from "./rollback.ts";
 import { noteOtherAlgorithms, type PreparedRun } from "./runSetup.ts";
 import type { TrainObserver } from "./trainObserver.ts";
@@ -61,9 +62,10 @@ export interface RunStart extends Stretch {
   readonly device: string;
 }
 
-/** A run whose weights and data are in place. */
+/** A run whose weights and data are in place. Its stores are joint ones of all processes. */
 export interface LoadedRun extends RunStart {
   readonly training: Training;
+  readonly joint: JointStores;
   readonly weights: TensorStore;
   /** The optimizer's state. */
   readonly optimizer: TensorStore;
@@ -76,7 +78,7 @@ export async function readStart(
   directory: string,
   { config, engine }: PreparedRun,
   observer: TrainObserver,
-  communicator: Communicator,
+  { communicator, scheme }: Job,
 ): Promise<RunStart> {
   let checkpoint: StoredCheckpoint | undefined;
   const read = await fromFirst(communicator, async () => {
@@ -96,16 +98,16 @@ export async function readStart(
     config,
     checkpoint,
     isFinished: isFinished(read.start, config.recipe),
-    device: deviceOf({ config, engine }, communicator),
+    device: deviceOf({ config, engine }, { communicator, scheme }),
   };
 }
 
 function deviceOf(
   { config, engine }: Pick<PreparedRun, "config" | "engine">,
-  { size, description }: Communicator,
+  { communicator: { size, description }, scheme }: Job,
 ): string {
   const device = `${engine.description}, ${config.machine.cpu}`;
-  return size === 1 ? device : `${description} of ${device}`;
+  return size === 1 ? device : `${description} (${scheme}) of ${device}`;
 }
 
 /** Loads weights, optimizer state and data; writes a new run to its directory after all of them have loaded. */
@@ -122,23 +124,22 @@ export async function loadRun(
 ): Promise<LoadedRun> {
   const { config, isResumed } = run;
   const { network, recipe } = config;
-  const { program, weights } = model;
+  const { program } = model;
+  const joint = createJointStores(communicator, network);
   const optimizer = createOptimizer(program, trainedRecipe(recipe, network, config.fineTuning));
-  const state = optimizerStore(program, network, optimizer);
-  const average = averageStore(program, network, optimizer, weights);
+  const weights = joint.join(model.weights);
+  const state = joint.join(optimizerStore(program, network, optimizer));
+  const ownAverage = averageStore(program, network, optimizer, model.weights);
+  const average = ownAverage && joint.join(ownAverage);
   const isFirst = communicator.rank === 0;
-  await together(communicator, async () => {
-    if (isFirst) await fillStores(run, { weights, state, average });
-  });
-  await shareStore(communicator, weights);
-  if (isResumed) await shareStore(communicator, state);
-  else optimizer.start();
+  await joint.lead(() => fillStores(run, { weights, state, average }));
+  if (!isResumed) optimizer.start();
   const dataset = await firstThenOthers(communicator, () => model.inputs(observer, signal));
   await together(communicator, async () => {
     if (isFirst) await writeStart(run, program.algorithms, observer);
   });
   const training = runTraining(prepared, program, optimizer, dataset, preparation);
-  return { ...run, training, weights, optimizer: state, average, dataset };
+  return { ...run, training, joint, weights, optimizer: state, average, dataset };
 }
 
 interface Stores {

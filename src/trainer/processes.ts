@@ -1,18 +1,27 @@
 /** Steps of a run that several processes train together: the same errors, decisions and weights on all of them. */
-import type { TensorStore } from "../checkpoint/tensorStore.ts";
-import type { Communicator } from "../engine/communicator.ts";
+import { alone, type Communicator } from "../engine/communicator.ts";
 import { AlexNetError, messageOf, PeerError } from "../errors.ts";
-import { sizeOf } from "../shape.ts";
+import type { Scheme } from "../network/schemes.ts";
+
+/** Processes that train a run, and the division of its work among them. */
+export interface Job {
+  readonly communicator: Communicator;
+  readonly scheme: Scheme;
+}
+
+/** The job of a single process. */
+export const oneProcess: Job = { communicator: alone, scheme: "data" };
 
 /** Error of another process, as it is sent. */
-interface Failure {
+export interface Failure {
   readonly message: string;
   readonly exitCode: number;
 }
 
 type Outcome<T> = { readonly value: T } | { readonly error: unknown };
 
-async function settle<T>(action: () => Promise<T>): Promise<Outcome<T>> {
+/** The result of an action, or its error. */
+export async function settle<T>(action: () => Promise<T>): Promise<Outcome<T>> {
   try {
     return { value: await action() };
   } catch (error) {
@@ -20,7 +29,8 @@ async function settle<T>(action: () => Promise<T>): Promise<Outcome<T>> {
   }
 }
 
-function failureOf(outcome: Outcome<unknown>): Failure | undefined {
+/** The error of an outcome as it is sent; undefined if there is none. */
+export function failureOf(outcome: Outcome<unknown>): Failure | undefined {
   if (!("error" in outcome)) return undefined;
   const { error } = outcome;
   return { message: messageOf(error), exitCode: error instanceof AlexNetError ? error.exitCode : 1 };
@@ -38,7 +48,8 @@ export async function together<T>(communicator: Communicator, action: () => Prom
   throw peerError(first, failures[first] as Failure);
 }
 
-function peerError(rank: number, { message, exitCode }: Failure): PeerError {
+/** The error that a process throws for one of process `rank`. */
+export function peerError(rank: number, { message, exitCode }: Failure): PeerError {
   return new PeerError(`process ${rank}: ${message}`, exitCode);
 }
 
@@ -57,20 +68,6 @@ export async function fromFirst<T>(communicator: Communicator, action: () => Pro
   );
   const [first] = await communicator.agree(own ?? null);
   return (first as { readonly value: T }).value;
-}
-
-/** Replaces the tensors of a store by those of process 0. */
-export async function shareStore(communicator: Communicator, store: TensorStore): Promise<void> {
-  if (communicator.size === 1) return;
-  const longest = Math.max(0, ...store.tensors.map(({ shape }) => sizeOf(shape)));
-  const memory = store.scratch?.(longest) ?? new Float32Array(longest);
-  for (const { name, shape } of store.tensors) {
-    const values = memory.subarray(0, sizeOf(shape));
-    if (communicator.rank === 0) await store.read(name, values);
-    communicator.share(values);
-    communicator.wait();
-    if (communicator.rank !== 0) await store.write(name, values);
-  }
 }
 
 /** A stop that all processes make at the same iteration, as soon as one of them is asked to. */

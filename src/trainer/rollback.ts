@@ -2,12 +2,11 @@
 import { loadCheckpoint, restoreCheckpoint, type StoredCheckpoint, savePosition } from "../checkpoint/checkpoint.ts";
 import { appendLog, type LogEntry, type RollbackEntry, readLog, truncateLog } from "../checkpoint/runLog.ts";
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
-import type { Communicator } from "../engine/communicator.ts";
 import { CheckpointError, DivergenceError } from "../errors.ts";
 import type { DivergencePolicy } from "../settings/divergencePolicy.ts";
 import { type Position, positionSchema, type Rollbacks } from "../training/state.ts";
 import { type Training, type TrainingEnd, train } from "../training/train.ts";
-import { fromFirst, shareStore } from "./processes.ts";
+import type { JointStores } from "./jointStores.ts";
 import type { Recorder } from "./recorder.ts";
 import type { TrainObserver } from "./trainObserver.ts";
 
@@ -25,8 +24,8 @@ export interface GuardedRun {
   readonly weights: TensorStore;
   readonly optimizer: TensorStore;
   readonly policy: DivergencePolicy;
-  /** The processes that train the run, of which process 0 reads and writes its directory. */
-  readonly communicator: Communicator;
+  /** Stores of the processes that train the run, of which process 0 reads and writes its directory. */
+  readonly joint: JointStores;
   readonly observer: TrainObserver | undefined;
   /** Creates the recorder of a run that continues from a position with the lines of its log. */
   readonly record: (from: Stretch) => Promise<Recorder>;
@@ -59,9 +58,7 @@ export async function trainGuarded(
     } catch (error) {
       if (!(error instanceof DivergenceError) || run.policy.action === "stop") throw error;
       const { rollbacks } = stretch.start;
-      stretch = await fromFirst(run.communicator, () => rollBack(run, rollbacks, error));
-      await shareStore(run.communicator, run.weights);
-      await shareStore(run.communicator, run.optimizer);
+      stretch = await run.joint.lead(() => rollBack(run, rollbacks, error));
       recorder = await run.record(stretch);
     }
   }

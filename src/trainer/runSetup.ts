@@ -1,6 +1,5 @@
 /** Setup of a planned run for training: a new run, or a stored one that is resumed. */
 import { countsByLabel, type Dataset, validationSplit } from "../dataset/dataset.ts";
-import type { Communicator } from "../engine/communicator.ts";
 import type { Engine } from "../engine/engine.ts";
 import { engineFacts } from "../engine/select/engineNames.ts";
 import { describeMachine } from "../engine/select/machine.ts";
@@ -13,6 +12,7 @@ import type { RunPlan } from "../settings/resolve.ts";
 import { type RunConfig, storedLimits } from "../settings/runConfig.ts";
 import { checkLabelSettings, trainedHead } from "../training/objective/labelSettings.ts";
 import { planFineTuning } from "./fineTunePlan.ts";
+import type { Job } from "./processes.ts";
 import { refuseProcesses } from "./refuseProcesses.ts";
 import { loadObserver, prepareInput } from "./runInput.ts";
 import type { TrainObserver } from "./trainObserver.ts";
@@ -25,13 +25,11 @@ export interface PreparedRun {
 }
 
 /** The call that prepares a run. */
-export interface PrepareCall {
+export interface PrepareCall extends Job {
   /** Command line to record in a new run. */
   readonly command: string;
   readonly observer?: TrainObserver | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Processes that train the run. */
-  readonly communicator: Communicator;
 }
 
 /** Loads a run's data set and selects its engine. Throws ConfigError for settings that do not fit. */
@@ -41,14 +39,12 @@ export async function prepareRun(plan: RunPlan, call: PrepareCall): Promise<Prep
   const { recipe, fineTuning, head, network } = prepared.config;
   const { name: engine } = prepared.engine;
   const { keptViews, frozen } = fineTuning ?? {};
-  refuseProcesses(call.communicator.size, { recipe, engine, keptViews, head, network, frozen });
+  const { communicator, scheme } = call;
+  refuseProcesses(communicator.size, { recipe, engine, keptViews, head, scheme, network, frozen });
   return prepared;
 }
 
-async function startRun(
-  plan: RunPlan,
-  { command, observer = {}, signal, communicator }: PrepareCall,
-): Promise<PreparedRun> {
+async function startRun(plan: RunPlan, { command, observer = {}, signal, ...job }: PrepareCall): Promise<PreparedRun> {
   const { network, dataset, preprocessing, colours } = await prepareInput(plan, observer, signal);
   noteMissing(dataset, observer);
   if (plan.repeats && (!hasImagesOf(plan.repeats, dataset) || isChosenOtherwise(plan.repeats))) {
@@ -84,7 +80,7 @@ async function startRun(
     exact: plan.exact,
     engine: describeEngine(engine),
     machine: { ...describeMachine() },
-    ...describeProcesses(communicator),
+    ...describeProcesses(job),
     command,
     started: new Date().toISOString(),
   };
@@ -95,7 +91,7 @@ async function startRun(
 async function resumeRun(
   plan: RunPlan,
   config: RunConfig,
-  { observer = {}, signal, communicator }: PrepareCall,
+  { observer = {}, signal, ...job }: PrepareCall,
 ): Promise<PreparedRun> {
   const dataset = await plan.source.load({
     ...plan.loading,
@@ -106,9 +102,9 @@ async function resumeRun(
   });
   refuseOtherImages(config.dataset, dataset);
   const { engine } = await selectEngine(plan.engine, plan.threads);
-  const now = { ...describeMachine(), engine: engine.version, ...factsOfProcesses(describeProcesses(communicator)) };
+  const now = { ...describeMachine(), engine: engine.version, ...factsOfProcesses(describeProcesses(job)) };
   const then = { ...config.machine, engine: config.engine.version, ...factsOfProcesses(config) };
-  for (const key of ["alexnet", "node", "cpu", "engine", "processes", "MPI"] as const) {
+  for (const key of ["alexnet", "node", "cpu", "engine", "processes", "parallel", "MPI"] as const) {
     if (now[key] !== then[key])
       observer.onMessage?.(`${key}: ${now[key]} now, ${then[key]} when the run began; results may differ slightly`);
   }
@@ -118,13 +114,17 @@ async function resumeRun(
 type StoredProcesses = Pick<RunConfig, "processes" | "parallel" | "mpi">;
 
 /** Records of a run of several processes. */
-function describeProcesses({ size, library: mpi }: Communicator): StoredProcesses {
-  return mpi && size > 1 ? { processes: size, parallel: "data", mpi } : {};
+function describeProcesses({ communicator: { size, library: mpi }, scheme }: Job): StoredProcesses {
+  return mpi && size > 1 ? { processes: size, parallel: scheme, mpi } : {};
 }
 
 /** Facts that determine the order of sums. */
-function factsOfProcesses({ processes = 1, mpi }: StoredProcesses) {
-  return { processes: String(processes), MPI: mpi ? `${mpi.name} ${mpi.version}` : "none" };
+function factsOfProcesses({ processes = 1, parallel = "data", mpi }: StoredProcesses) {
+  return {
+    processes: String(processes),
+    parallel: processes === 1 ? "none" : parallel,
+    MPI: mpi ? `${mpi.name} ${mpi.version}` : "none",
+  };
 }
 
 /**

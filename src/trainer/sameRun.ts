@@ -1,7 +1,7 @@
 /** Check that all processes train the same run: before the first step, since sums of other numbers would go unnoticed. */
-import type { Communicator } from "../engine/communicator.ts";
 import { describeMachine } from "../engine/select/machine.ts";
 import { UsageError } from "../errors.ts";
+import type { Job } from "./processes.ts";
 import type { PreparedRun } from "./runSetup.ts";
 
 /** Values by their path in config.json, as text. */
@@ -22,7 +22,7 @@ function isPlainList(value: object): boolean {
 /** Number of threads at the end of an engine's description. */
 const threadCount = /, \d+ threads?$/;
 
-function factsOf({ config, engine, dataset }: PreparedRun, memory: number): Facts {
+function factsOf({ config, engine, dataset }: PreparedRun, scheme: string, memory: number): Facts {
   // Time, place and hardware of one process may differ.
   const { machine: _m, started: _s, command: _c, processes: _p, parallel: _l, mpi: _i, engine: _e, ...shared } = config;
   const { source: _source, ...ofDataset } = shared.dataset;
@@ -32,6 +32,7 @@ function factsOf({ config, engine, dataset }: PreparedRun, memory: number): Fact
     // Gradients are summed in the engine's layout, which depends on the instruction set.
     ["engine description", engine.description.replace(threadCount, "")],
     ["images", `${dataset.train.length} for training`],
+    ["parallel", scheme],
     ...leaves("", { ...shared, dataset: ofDataset }),
     ["bytes of gradients", String(memory)],
   ]);
@@ -39,11 +40,11 @@ function factsOf({ config, engine, dataset }: PreparedRun, memory: number): Fact
 
 /** Throws UsageError naming the first value that differs between processes. `gradientBytes` is the size of the compiled gradients. */
 export async function requireSameRun(
-  communicator: Communicator,
+  { communicator, scheme }: Job,
   prepared: PreparedRun,
   gradientBytes: number,
 ): Promise<void> {
-  const all = await communicator.agree(factsOf(prepared, gradientBytes));
+  const all = await communicator.agree(factsOf(prepared, scheme, gradientBytes));
   const [first = {}] = all;
   for (const [rank, facts] of all.entries()) {
     const keys = [...new Set([...Object.keys(first), ...Object.keys(facts)])];

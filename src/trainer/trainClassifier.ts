@@ -2,7 +2,7 @@
 import { recordingDivergence } from "../checkpoint/divergence.ts";
 import { evaluationsOf, type LogEntry } from "../checkpoint/runLog.ts";
 import type { Dataset } from "../dataset/dataset.ts";
-import { alone, type Communicator, rowsOf } from "../engine/communicator.ts";
+import { alone } from "../engine/communicator.ts";
 import { DivergenceError, PeerError } from "../errors.ts";
 import { nameDataset } from "../settings/datasetObject.ts";
 import { type RunLocation, type RunPlan, resolve } from "../settings/resolve.ts";
@@ -13,7 +13,7 @@ import type { TrainingEnd } from "../training/train.ts";
 import { compileModel, runPreparation } from "./compiledModel.ts";
 import { joinRecorder } from "./jointRecorder.ts";
 import { claimDirectory, type LoadedRun, loadRun, type RunStart, readStart } from "./loadRun.ts";
-import { firstThenOthers, shareStop, together } from "./processes.ts";
+import { firstThenOthers, type Job, oneProcess, shareStop, together } from "./processes.ts";
 import { type ReportedRun, reportBest } from "./reportRun.ts";
 import { type Stretch, trainGuarded } from "./rollback.ts";
 import { createRecorder, createSilentRecorder } from "./runRecorder.ts";
@@ -66,20 +66,20 @@ export async function trainClassifier(options: TrainOptions = {}): Promise<Train
 
 /**
  * Like `trainClassifier`, for a resolved plan. All processes of a communicator call it with the same plan; process 0 alone writes and calls the
- * observer. Throws PeerError in the others for an error that process 0 reports.
+ * observer. The default scheme is that of the stored run, or `data`. Throws PeerError in the others for an error that process 0 reports.
  */
 export async function trainRun(
   plan: RunPlan,
   call: TrainCall = {},
-  communicator: Communicator = alone,
+  { communicator, scheme = plan.stored?.parallel ?? "data" }: Partial<Job> & Pick<Job, "communicator"> = oneProcess,
 ): Promise<TrainResult> {
   const { observer = {}, command = "trainClassifier", signal } = call;
   const isFirst = communicator.rank === 0;
-  const own: OwnCall = { ...call, observer: isFirst ? observer : {}, communicator };
+  const own: OwnCall = { ...call, observer: isFirst ? observer : {}, communicator, scheme };
   const claimed = await together(communicator, async () => (isFirst ? await claimDirectory(plan) : undefined));
   try {
     const prepared = await firstThenOthers(communicator, () =>
-      prepareRun(plan, { command, observer: own.observer, signal, communicator }),
+      prepareRun(plan, { command, observer: own.observer, signal, communicator, scheme }),
     );
     try {
       return await trainPrepared(plan, prepared, own);
@@ -97,9 +97,8 @@ export async function trainRun(
 }
 
 /** The call of one process. */
-interface OwnCall extends TrainCall {
+interface OwnCall extends TrainCall, Job {
   readonly observer: TrainObserver;
-  readonly communicator: Communicator;
 }
 
 async function trainPrepared(
@@ -107,16 +106,18 @@ async function trainPrepared(
   prepared: PreparedRun,
   call: OwnCall,
 ): Promise<TrainResult> {
-  const run = await readStart(directory, prepared, call.observer, call.communicator);
+  const run = await readStart(directory, prepared, call.observer, call);
   // A process that was killed at the end of training leaves a run without a report, which process 0 writes alone.
   if (run.isFinished && (run.isReported || call.communicator.rank > 0)) {
     return resultOf(run, "already finished", run.log, undefined);
   }
   const communicator = run.isFinished ? alone : call.communicator;
-  const model = await together(communicator, () => compileModel(prepared, { communicator }));
+  const model = await together(communicator, () => compileModel(prepared, { communicator, scheme: call.scheme }));
   const preparation = runPreparation(prepared);
   try {
-    await together(communicator, () => requireSameRun(communicator, prepared, model.program.memory.gradients));
+    await together(communicator, () =>
+      requireSameRun({ communicator, scheme: call.scheme }, prepared, model.program.memory.gradients),
+    );
     const loaded = await loadRun(run, prepared, model, preparation, { ...call, communicator });
     const trained = { ...loaded, program: model.program, engine: prepared.engine };
     if (run.isFinished) return await reportAgain(trained, call);
@@ -145,9 +146,13 @@ async function trainAndReport(
     ...run,
     observer,
     policy,
-    communicator,
     record: async (from: Stretch) =>
-      joinRecorder(communicator, stop, await create({ ...run, ...from, observer, signal: stop.signal, deadline })),
+      joinRecorder(
+        communicator,
+        run.joint,
+        stop,
+        await create({ ...run, ...from, observer, signal: stop.signal, deadline }),
+      ),
   };
   const train = () => trainGuarded(guarded, { start, log });
   const { position, end, recorder } = await (isFirst ? recordingDivergence(directory, train) : train());
@@ -155,16 +160,16 @@ async function trainAndReport(
   if (end !== "interrupt" && isFirst) {
     // Process 0 reports alone, with a program of its own in the memory of the joint one.
     if (communicator.size > 1) program.close();
-    const own = communicator.size > 1 ? await ownProgram(prepared, communicator) : {};
+    const own = communicator.size > 1 ? await ownProgram(prepared, call) : {};
     const { signal } = call;
     await reportBest({ ...run, log: recorder.log, ...own }, { observer, ...(signal ? { signal } : {}) });
   }
   return resultOf(run, end, recorder.log, recorder.evaluation());
 }
 
-/** Program and weights of this process alone, for as many images as it trained with; the engine closes them. */
-async function ownProgram(prepared: PreparedRun, communicator: Communicator) {
-  const { count: batchSize } = rowsOf(communicator, prepared.config.recipe.batchSize);
+/** Program and weights of this process alone, for its part of a batch of images; the engine closes them. */
+async function ownProgram(prepared: PreparedRun, { communicator }: Job) {
+  const batchSize = Math.ceil(prepared.config.recipe.batchSize / communicator.size);
   const { program, weights } = await compileModel(prepared, { batchSize });
   return { program, weights };
 }

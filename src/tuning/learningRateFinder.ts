@@ -1,11 +1,12 @@
 /** Learning-rate range test of `lr-find`. */
-import { alone } from "../engine/communicator.ts";
+
 import { ConfigError } from "../errors.ts";
 import { resolve } from "../settings/resolve.ts";
 import type { RunSettings } from "../settings/settings.ts";
 import { type CompiledModel, compileModel, runPreparation, runTraining } from "../trainer/compiledModel.ts";
 import { trainedRecipe } from "../trainer/fineTunePlan.ts";
 import { writeInitialWeights } from "../trainer/initialWeights.ts";
+import { oneProcess } from "../trainer/processes.ts";
 import { type PreparedRun, prepareRun } from "../trainer/runSetup.ts";
 import type { TrainObserver } from "../trainer/trainObserver.ts";
 import { createOptimizer } from "../training/optimizers/optimizer.ts";
@@ -59,7 +60,7 @@ export async function findLearningRate(options: RateFinderOptions = {}): Promise
     command: "findLearningRate",
     observer,
     signal,
-    communicator: alone,
+    ...oneProcess,
   });
   const { config, dataset, engine } = prepared;
   const { network, recipe } = config;

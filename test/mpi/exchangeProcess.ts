@@ -19,6 +19,15 @@ for (const length of [1, 7, 1024, 1025, 2_500_000]) {
       assert.equal(values[i], size * (i % 1000) + 3 * total, `sum of ${length}`);
     }
   }
+  for (const type of [Float32Array, Float64Array]) {
+    const terms = new type(length * size).map((_, i) => valueAt(i, rank));
+    const part = new type(length);
+    communicator.scatterSum(terms, part);
+    communicator.wait();
+    for (let i = 0; i < length; i += Math.max(1, length >> 10)) {
+      assert.equal(part[i], size * ((rank * length + i) % 1000) + 3 * total, `sum of parts of ${length}`);
+    }
+  }
   const own = Float32Array.from({ length }, (_, i) => valueAt(i, rank));
   const all = new Float32Array(length * size);
   communicator.gather(own, all);

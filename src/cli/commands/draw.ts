@@ -1,9 +1,10 @@
 /** `alexnet draw`. */
 import { networks } from "../../network/alexnet.ts";
 import { type Theme, themes } from "../../report/theme.ts";
-import { type NetworkSizeFlags, networkSizeOptions } from "../options.ts";
+import { type DivisionFlags, divisionOf, divisionOptions } from "../divisionOptions.ts";
+import { type NetworkSizeFlags, networkSizeOptions, positiveInteger } from "../options.ts";
 import { print, requireEnding, writeFigure } from "../output.ts";
-import type { CommandSpec } from "../spec.ts";
+import type { CommandSpec, Invocation } from "../spec.ts";
 
 export const draw: CommandSpec = {
   arguments: [{ name: "<network>", help: "name, JSON file, or run", suggestions: networks.map(({ name }) => name) }],
@@ -11,11 +12,14 @@ export const draw: CommandSpec = {
     ...networkSizeOptions,
     { flags: "--output <file>", help: "drawing to write; the name ends in .svg or .png", default: "network.svg" },
     { flags: "--theme <name>", help: "colours", choices: themes, default: "light" },
+    ...divisionOptions,
+    { flags: "--batch-size <n>", help: "with --processes: batch size (default: 128)", parse: positiveInteger },
   ],
   examples: [
     ["alexnet draw alexnet", "network.svg"],
     ["alexnet draw alexnet --output alexnet.png", "the same as pixels"],
     ["alexnet draw my-network.json --theme dark", "your own, light on dark"],
+    ["alexnet draw alexnet --processes 2 --parallel towers", "and its exchanges"],
     ["alexnet draw runs/quick --output quick.svg", "the network of a run"],
   ],
   notes: `
@@ -25,16 +29,23 @@ network: alexnet summary.`,
   run: drawToFile,
 };
 
-interface DrawFlags extends NetworkSizeFlags {
+interface DrawFlags extends NetworkSizeFlags, DivisionFlags {
+  readonly batchSize?: number;
   readonly output: string;
   readonly theme: Theme;
 }
 
-async function drawToFile(name: string, { output, theme, ...sizes }: DrawFlags): Promise<void> {
+async function drawToFile(
+  name: string,
+  { output, theme, processes, parallel, batchSize, ...sizes }: DrawFlags,
+  invocation: Invocation,
+): Promise<void> {
+  const division = divisionOf({ processes, parallel, batchSize }, invocation);
   requireEnding(output, [".svg", ".png"]);
   const { findNetworkOrRun } = await import("../../model/networkOrRun.ts");
   const network = await findNetworkOrRun(name, sizes);
   const { drawNetwork } = await import("../../report/figures/drawing.ts");
-  await writeFigure(output, drawNetwork(network, theme));
+  const { stepExchanges } = await import("../../network/exchanges.ts");
+  await writeFigure(output, drawNetwork(network, theme, division && stepExchanges(network, division)));
   print(output);
 }

@@ -1,8 +1,11 @@
 /** `alexnet summary`. */
 import { networks } from "../../network/alexnet.ts";
+import type { Division } from "../../network/exchanges.ts";
+import type { Network } from "../../network/network.ts";
+import { type DivisionFlags, divisionOf, divisionOptions } from "../divisionOptions.ts";
 import { jsonOption, type NetworkSizeFlags, networkSizeOptions, positiveInteger } from "../options.ts";
 import { print, printJson } from "../output.ts";
-import type { CommandSpec } from "../spec.ts";
+import type { CommandSpec, Invocation } from "../spec.ts";
 
 export const summary: CommandSpec = {
   arguments: [
@@ -14,7 +17,12 @@ export const summary: CommandSpec = {
   ],
   options: [
     ...networkSizeOptions,
-    { flags: "--batch-size <n>", help: "batch size for the memory figures (default: 128)", parse: positiveInteger },
+    {
+      flags: "--batch-size <n>",
+      help: "batch size for the figures of memory and exchanges (default: 128)",
+      parse: positiveInteger,
+    },
+    ...divisionOptions,
     { flags: "--markdown", help: "print the tables as Markdown", conflicts: ["json", "svg"] },
     { flags: "--svg", help: "print the tables as an SVG image", conflicts: ["json"] },
     jsonOption,
@@ -26,6 +34,7 @@ export const summary: CommandSpec = {
     ["alexnet summary alexnet --batch-size 32", "memory for smaller batches"],
     ["alexnet summary my-network.json --json", "your own, for a program"],
     ["alexnet summary runs/quick --markdown", "the network of a run, for a page"],
+    ["alexnet summary alexnet --processes 2 --parallel towers", "its exchanges"],
     ["alexnet summary alexnet --svg > tables.svg", "the tables as an image"],
   ],
   notes: `
@@ -33,7 +42,7 @@ For a drawing of the network: alexnet draw.`,
   run: printSummary,
 };
 
-interface SummaryFlags extends NetworkSizeFlags {
+interface SummaryFlags extends NetworkSizeFlags, DivisionFlags {
   readonly batchSize?: number;
   readonly markdown?: boolean;
   readonly svg?: boolean;
@@ -42,8 +51,11 @@ interface SummaryFlags extends NetworkSizeFlags {
 
 async function printSummary(
   name: string | undefined,
-  { batchSize, markdown, svg, json, ...sizes }: SummaryFlags,
+  { batchSize, markdown, svg, json, processes, parallel, ...sizes }: SummaryFlags,
+  invocation: Invocation,
 ): Promise<void> {
+  const division = divisionOf({ processes, parallel, batchSize }, invocation);
+  if (division && name === undefined) invocation.fail("--processes requires a network");
   const { findNetworkOrRun } = await import("../../model/networkOrRun.ts");
   const { summarize } = await import("../../network/summary.ts");
   const { formatNetworkList, summarySections } = await import("../../report/tables/networkTables.ts");
@@ -51,9 +63,19 @@ async function printSummary(
   const options = batchSize === undefined ? {} : { batchSize };
   const chosen = name === undefined ? networks : [await findNetworkOrRun(name, sizes)];
   const results = chosen.map((network) => summarize(network, options));
-  const sections = () => results.flatMap(summarySections);
-  if (json) printJson(name === undefined ? results : results[0]);
+  const exchanges = division && (await exchangesIn(chosen, division));
+  const sections = () => [...results.flatMap(summarySections), ...(exchanges?.sections ?? [])];
+  if (json) printJson(name === undefined ? results : { ...results[0], ...exchanges?.json });
   else if (markdown) print(markdownSections(sections()));
   else if (svg) print(drawSections(sections()));
   else print(name === undefined ? formatNetworkList(networks) : formatSections(sections()));
+}
+
+/** Exchanges of a network that several processes train, as a table and as a key of the JSON output. */
+async function exchangesIn([network]: readonly Network[], division: Division) {
+  if (!network) return undefined;
+  const { stepExchanges } = await import("../../network/exchanges.ts");
+  const { exchangeSection } = await import("../../report/tables/exchangeTable.ts");
+  const exchanges = stepExchanges(network, division);
+  return { sections: [exchangeSection(exchanges)], json: { exchanges } };
 }

@@ -1,7 +1,11 @@
 /** `alexnet train`. */
+import type { Communicator } from "../../engine/communicator.ts";
+import { type Scheme, schemes } from "../../network/schemes.ts";
 import type { RunLocation, RunPlan } from "../../settings/resolve.ts";
 import type { RunSettings } from "../../settings/settings.ts";
 import type { TrainCall } from "../../trainer/trainClassifier.ts";
+import { type Host, parseHosts, processesOn } from "../hosts.ts";
+import type { LaunchOptions } from "../launch.ts";
 import { inSection, jsonOption, liveAddressOptions, positiveInteger, positiveNumber } from "../options.ts";
 import type { CommandSpec, Invocation, OptionSpec } from "../spec.ts";
 import { datasetArgument, settingOptions, trainSection } from "../trainingOptions.ts";
@@ -9,8 +13,18 @@ import { datasetArgument, settingOptions, trainSection } from "../trainingOption
 const processOptions: readonly OptionSpec[] = inSection(trainSection("Compute"), [
   {
     flags: "--processes <n>",
-    help: "train in n processes of this machine, each with a part of every batch and of the cores; requires Open MPI (docs/distributed.md)",
+    help: "train in n processes of this machine, each with a part of the work and of the cores; requires Open MPI (docs/distributed.md)",
     parse: positiveInteger,
+  },
+  {
+    flags: "--hosts <list>",
+    help: "train on several hosts, such as a:1,b:1: names with numbers of processes; each needs the same files at the same paths",
+    parse: parseHosts,
+  },
+  {
+    flags: "--parallel <scheme>",
+    help: "division of work among processes: data, of the batch; towers, of kernels and units; hybrid, data for convolutions and towers for linear layers (default: data, or that of the run to resume)",
+    choices: schemes,
   },
   {
     flags: "--max-restarts <n>",
@@ -66,6 +80,7 @@ export const train: CommandSpec = {
     ["alexnet train photos/ --folds 5", "cross-validation"],
     ["alexnet train --live", "watch it in the browser"],
     ["alexnet train --processes 2", "half of the cores each"],
+    ["alexnet train --processes 2 --parallel hybrid", "linear layers by units"],
   ],
   notes: `
 With --folds, the run directory contains one for each fold, fold-1, fold-2, …,
@@ -87,13 +102,17 @@ interface TrainFlags extends Omit<GivenSettings, "dataset">, Pick<TrainCall, "ma
   readonly tensorboard?: string;
   readonly json?: boolean;
   readonly processes?: number;
+  readonly hosts?: readonly Host[];
+  readonly parallel?: Scheme;
   readonly maxRestarts?: number;
 }
 
 async function trainNetwork(
   dataset: string | undefined,
   {
-    processes,
+    processes: asked,
+    hosts,
+    parallel,
     maxRestarts = 0,
     json = false,
     live = false,
@@ -109,9 +128,18 @@ async function trainNetwork(
   if (given.resume && given.run === undefined) {
     invocation.fail("--resume requires --run DIR, the run to resume");
   }
+  const processes = asked ?? (hosts && processesOn(hosts));
+  if (hosts && processes !== processesOn(hosts)) {
+    invocation.fail(
+      `--processes ${processes}: expected ${processesOn(hosts)}, the processes of --hosts; remove --processes`,
+    );
+  }
   const isJob = processes !== undefined && processes > 1;
   if (maxRestarts > 0 && !isJob) invocation.fail("--max-restarts requires --processes of at least 2");
   const { isInJob } = await import("../../communication/join.ts");
+  if (parallel !== undefined && !isJob && !isInJob(process.env)) {
+    invocation.fail("--parallel requires --processes of at least 2");
+  }
   const command = commandLine(invocation);
   if (await isCrossValidation(given)) {
     const unsupported = {
@@ -127,28 +155,32 @@ async function trainNetwork(
   }
   const { requireLaunched, runInJob } = await import("../processes.ts");
   if (isInJob(process.env)) requireLaunched(processes);
-  else if (isJob) return launchProcesses(given, { processes, maxRestarts }, invocation);
+  else if (isJob) return launchProcesses(given, { processes, hosts, parallel, maxRestarts }, invocation);
   const { trainOneRun } = await import("../trainOneRun.ts");
   const options = { json, live: live ? { host, port } : undefined, tensorboard, maxMinutes, command };
-  await runInJob((communicator) => trainOneRun((tell) => planOf(given, tell), options, communicator));
+  const job = (communicator: Communicator) => ({ communicator, ...(parallel ? { scheme: parallel } : {}) });
+  await runInJob((communicator) => trainOneRun((tell) => planOf(given, tell), options, job(communicator)));
 }
 
 /** Starts the processes, after the checks that one process can make. */
 async function launchProcesses(
   given: GivenSettings,
-  { processes, maxRestarts }: { readonly processes: number; readonly maxRestarts: number },
+  {
+    parallel,
+    ...job
+  }: Pick<LaunchOptions, "processes" | "hosts" | "maxRestarts"> & { readonly parallel: Scheme | undefined },
   { argv }: Invocation,
 ): Promise<void> {
   const { refuseProcesses } = await import("../../trainer/refuseProcesses.ts");
   const { launch } = await import("../launch.ts");
-  const { recipe, engine, directory } = await planOf(given, () => {});
-  refuseProcesses(processes, { recipe, engine });
+  const { recipe, engine, directory, network, stored } = await planOf(given, () => {});
+  refuseProcesses(job.processes, { recipe, engine, network, scheme: parallel ?? stored?.parallel ?? "data" });
   const resuming = [
     ...argv,
     ...(given.run === undefined ? ["--run", directory] : []),
     ...(given.resume ? [] : ["--resume"]),
   ];
-  process.exitCode = await launch(argv, { processes, threads: given.threads, maxRestarts, resuming });
+  process.exitCode = await launch(argv, { ...job, threads: given.threads, resuming });
 }
 
 function commandLine({ argv }: Invocation): string {

@@ -7,7 +7,15 @@ export const SILENT_EXIT = 4;
 export const PIECE_BYTES = 4 * 2 ** 20;
 
 /** Kinds of exchanges. */
-export const kinds = { sumFloat: 0, sumDouble: 1, gather: 2, share: 3, close: 4 } as const;
+export const kinds = {
+  sumFloat: 0,
+  sumDouble: 1,
+  gather: 2,
+  share: 3,
+  close: 4,
+  reduceFloat: 5,
+  reduceDouble: 6,
+} as const;
 
 /** State of the main thread. */
 export const states = { working: 0, blocked: 1, patient: 2 } as const;
@@ -18,10 +26,12 @@ export interface Exchange {
   readonly from: bigint;
   readonly to: bigint;
   readonly count: number;
+  /** Process that receives a reduction; 0 for other kinds. */
+  readonly root: number;
 }
 
 const CAPACITY = 1024;
-const FIELDS = 4;
+const FIELDS = 5;
 /** Words of the header. */
 const [ISSUED, COMPLETED, STATE, ITERATION, NAP] = [0, 1, 2, 3, 4];
 const HEADER = 8;
@@ -49,19 +59,21 @@ export function openControl(memory: SharedArrayBuffer) {
     iteration: () => load(ITERATION),
     setIteration: (iteration: number) => void Atomics.store(words, ITERATION, iteration),
     isFull: () => ((load(ISSUED) - load(COMPLETED)) | 0) >= CAPACITY,
-    issue(kind: number, from: bigint, to: bigint, count: number): void {
+    issue(kind: number, from: bigint, to: bigint, count: number, root = 0): void {
       const at = ((load(ISSUED) >>> 0) % CAPACITY) * FIELDS;
       ring[at] = BigInt(kind);
       ring[at + 1] = from;
       ring[at + 2] = to;
       ring[at + 3] = BigInt(count);
+      ring[at + 4] = BigInt(root);
       bump(ISSUED);
     },
     /** The exchange number `n`, from 0. */
     read(n: number): Exchange {
       const at = ((n >>> 0) % CAPACITY) * FIELDS;
       const field = (i: number) => BigInt.asUintN(64, ring[at + i] as bigint);
-      return { kind: Number(field(0)), from: field(1), to: field(2), count: Number(field(3)) };
+      const [kind, count, root] = [Number(field(0)), Number(field(3)), Number(field(4))];
+      return { kind, from: field(1), to: field(2), count, root };
     },
     complete: () => bump(COMPLETED),
     /** Waits until another exchange is completed; at most one second. */

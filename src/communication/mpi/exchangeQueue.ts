@@ -10,8 +10,8 @@ const STAGING_BYTES = 2 ** 20;
 /** Milliseconds between polls of an exchange that `agree` waits for: the first interval and the longest. */
 const [FIRST_POLL, LONGEST_POLL] = [1, 20];
 
-/** Asks for exchanges and waits for them. */
-export function createQueue(control: Control) {
+/** Asks for exchanges of `size` processes and waits for them. */
+export function createQueue(control: Control, size: number) {
   const staging = createStaging();
   /** Arrays in use, which must not be collected before the exchange ends. */
   const used: ExchangedValues[] = [];
@@ -34,9 +34,9 @@ export function createQueue(control: Control) {
     blockUntil(isDone);
     finish();
   };
-  const issue = (kind: number, from: bigint, to: bigint, count: number) => {
+  const issue = (kind: number, from: bigint, to: bigint, count: number, root = 0) => {
     if (control.isFull()) blockUntil(() => !control.isFull());
-    control.issue(kind, from, to, count);
+    control.issue(kind, from, to, count, root);
   };
   /** The address of an array; `use` says whether it is read, written or both. */
   const place = (values: ExchangedValues, use: StagedUse): bigint => {
@@ -65,6 +65,20 @@ export function createQueue(control: Control) {
       makeRoom(own, all);
       const from = place(own, "read");
       issue(kinds.gather, from, place(all, "write"), own.byteLength);
+    },
+    /** Reduces part after part to its process, in pieces: in one call, the libraries cannot be given pieces of all parts. */
+    scatterSum(all: Float32Array | Float64Array, own: Float32Array | Float64Array): void {
+      const kind = all instanceof Float32Array ? kinds.reduceFloat : kinds.reduceDouble;
+      makeRoom(all, own);
+      const [from, to] = [place(all, "read"), place(own, "write")];
+      const [width, length] = [own.BYTES_PER_ELEMENT, own.length];
+      const piece = PIECE_BYTES / width;
+      for (let root = 0; root < size; root++) {
+        for (let at = 0; at < length; at += piece) {
+          const [source, target] = [(root * length + at) * width, at * width];
+          issue(kind, from + BigInt(source), to + BigInt(target), Math.min(piece, length - at), root);
+        }
+      }
     },
     share(values: ExchangedValues): void {
       makeRoom(values);

@@ -82,6 +82,8 @@ export interface Mpi {
   /** A new slot for a request. */
   slot(): Slot;
   startSum(type: "float" | "double", address: bigint, count: number, request: Slot): void;
+  /** Sums all processes' values at `from` into those at `to` of the process `root`. */
+  startReduce(type: "float" | "double", from: bigint, to: bigint, count: number, root: number, request: Slot): void;
   /** Gathers `bytes` of every process. */
   startGather(from: bigint, to: bigint, bytes: number, request: Slot): void;
   startShare(address: bigint, bytes: number, request: Slot): void;
@@ -117,6 +119,7 @@ export function startLibrary({ path, implementation }: FoundMpi): Mpi {
   const [P, I, H] = ["void *", "int", handleType];
   const test = bind("MPI_Test", [P, P, P]);
   const allReduce = bind("MPI_Iallreduce", [P, P, I, H, H, H, P]);
+  const reduce = bind("MPI_Ireduce", [P, P, I, H, H, I, H, P]);
   const allGather = bind("MPI_Iallgather", [P, I, H, P, I, H, H, P]);
   const broadcast = bind("MPI_Ibcast", [P, I, H, I, H, P]);
   const barrier = bind("MPI_Ibarrier", [H, P]);
@@ -143,6 +146,8 @@ export function startLibrary({ path, implementation }: FoundMpi): Mpi {
     slot: () => fixedMemory(koffi, 8),
     startSum: (type, address, count, request) =>
       allReduce(inPlace, address, count, types[type], sum, world, request.address),
+    startReduce: (type, from, to, count, root, request) =>
+      reduce(from, to, count, types[type], sum, root, world, request.address),
     startGather: (from, to, bytes, request) => allGather(from, bytes, byte, to, bytes, byte, world, request.address),
     startShare: (address, bytes, request) => broadcast(address, bytes, byte, 0, world, request.address),
     startBarrier: (request) => barrier(world, request.address),

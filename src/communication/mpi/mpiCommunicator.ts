@@ -24,7 +24,7 @@ function communicatorOf(
   control: Control,
   { rank, size, name, version }: Extract<Started, { readonly rank: number }>,
 ): Communicator {
-  const queue = createQueue(control);
+  const queue = createQueue(control, size);
   const exchangeBytes = async (own: Uint8Array): Promise<Uint8Array> => {
     const all = new Uint8Array(size * own.length);
     queue.gather(own, all);
@@ -38,6 +38,7 @@ function communicatorOf(
     library: { name, version, pieceBytes: PIECE_BYTES },
     sum: queue.sum,
     gather: queue.gather,
+    scatterSum: queue.scatterSum,
     share: queue.share,
     wait: queue.wait,
     async agree<T>(value: T) {

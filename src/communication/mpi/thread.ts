@@ -30,9 +30,11 @@ const [SHORT_NAP, LONG_NAP] = [0.05, 0.5];
 /** Milliseconds of the pause without an exchange, which ends when one is asked for. */
 const IDLE_NAP = 20;
 
-function start(mpi: Mpi, { kind, from, to, count }: Exchange, request: Slot): void {
+function start(mpi: Mpi, { kind, from, to, count, root }: Exchange, request: Slot): void {
   if (kind === kinds.sumFloat) mpi.startSum("float", from, count, request);
   else if (kind === kinds.sumDouble) mpi.startSum("double", from, count, request);
+  else if (kind === kinds.reduceFloat) mpi.startReduce("float", from, to, count, root, request);
+  else if (kind === kinds.reduceDouble) mpi.startReduce("double", from, to, count, root, request);
   else if (kind === kinds.gather) mpi.startGather(from, to, count, request);
   else if (kind === kinds.share) mpi.startShare(from, count, request);
   else mpi.startBarrier(request);

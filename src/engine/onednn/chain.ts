@@ -3,11 +3,11 @@
 import { hoistMaxPool } from "../../hoistMaxPool.ts";
 import { learned } from "../../learned.ts";
 import { sizeOf } from "../../shape.ts";
-import { alone, rowsOf } from "../communicator.ts";
+import { alone, firstRows, type Gather } from "../communicator.ts";
 import type { AnyOp, CompileRequest, Op, OpKind } from "../engine.ts";
 import type { ConfiguredOneDnn } from "./configuredOneDnn.ts";
 import type { EngineTensor } from "./engineTensor.ts";
-import { addGather, addSums, addWait } from "./exchange.ts";
+import { addSums, addWait, buildGather, type Gathered } from "./exchange.ts";
 import type { LibC } from "./native/libc.ts";
 import type { Desc, Session } from "./native/oneDnn.ts";
 import { builders } from "./ops/builders.ts";
@@ -35,6 +35,8 @@ export interface Forward {
 interface ChainLink extends Built {
   readonly name: string;
   readonly learns: boolean;
+  /** True if each process computes the gradients of its rows only. */
+  readonly isSummed: boolean;
   /** Names of its parameters. */
   readonly parameters: readonly string[];
 }
@@ -60,13 +62,14 @@ export function addForward(
 ): Forward {
   const plan = new Plan(session, account);
   const parameters = new Map<string, StoredParameter>();
-  const { precision: format, exact = false, frozen = [], communicator = alone } = request;
-  const { count: batchSize } = rowsOf(communicator, request.batchSize);
+  const { precision: format, exact = false, frozen = [], communicator = alone, gathers = [] } = request;
+  const { first: firstRow, count: batchSize } = firstRows(communicator, gathers, request.batchSize);
   const ops = hoistMaxPool(request.ops);
   const algorithms: Record<string, string> = {};
   const context: BuildContext = {
     plan,
     batchSize,
+    firstRow,
     training,
     format,
     exact,
@@ -84,20 +87,43 @@ export function addForward(
   const inputDims = [batchSize, ...request.inputShape];
   const images = share(sizeOf(inputDims));
   const input = fixedValue(session.plain(inputDims, "f32"), inputDims, images.array.byteLength, images.address);
-  const chain: ChainLink[] = [];
   plan.enter("input", "forward");
-  let value = plan.inLayout(input, session.plain(inputDims, format));
+  const { chain, output } = addChain(context, request, ops, plan.inLayout(input, session.plain(inputDims, format)));
+  plan.keep(output);
+  return { plan, tensors, parameters, algorithms, run: context.run, input, images: images.array, output, chain };
+}
+
+/** Adds operations and gathers in order, with the context of their rows. */
+function addChain(
+  first: BuildContext,
+  { batchSize, communicator = alone, gathers = [] }: CompileRequest,
+  ops: readonly AnyOp[],
+  input: Value,
+): Pick<Forward, "chain" | "output"> {
+  const { plan, format } = first;
+  const chain: ChainLink[] = [];
+  let [context, value] = [first, input];
+  const exchange = (gather: Gather, own: Value, into: Pick<Gathered, "format" | "layoutOf">) => {
+    const built = buildGather({ plan, communicator, gather, input: own, ...into });
+    chain.push({ ...built, name: gather.before ?? "output", learns: false, isSummed: false, parameters: [] });
+    if (gather.axis === "batch") context = { ...context, batchSize, firstRow: 0 };
+    return built.output;
+  };
   for (let i = 0; i < ops.length; i += chain.at(-1)?.covers ?? 1) {
     const op = ops[i] as AnyOp;
     plan.enter(op.name, "forward");
+    const gather = gathers.find(({ before }) => before === op.name);
+    if (gather) value = exchange(gather, value, { format, layoutOf: (whole) => context.inputLayout(op, whole) });
     const built = build(context, op, value, ops[i + 1]);
     const learns = learned(op.parameters).length > 0 && !context.isFrozen(op.name);
-    chain.push({ ...built, name: op.name, learns, parameters: op.parameters.map(({ name }) => name) });
+    const isSummed = context.batchSize < batchSize;
+    chain.push({ ...built, name: op.name, learns, isSummed, parameters: op.parameters.map(({ name }) => name) });
     value = built.output;
   }
-  const output = addGather(plan, communicator, plan.inLayout(value, session.plain(value.dims, "f32")));
-  plan.keep(output);
-  return { plan, tensors, parameters, algorithms, run: context.run, input, images: images.array, output, chain };
+  const last = gathers.find(({ before }) => before === undefined);
+  const scores = plan.inLayout(value, plan.session.plain(value.dims, "f32"));
+  const output = last ? exchange(last, scores, { format: "f32", layoutOf: () => undefined }) : scores;
+  return { chain, output };
 }
 
 /** Provides builders with their parameters, in memory that the first request creates and adds to `parameters`. */
@@ -145,7 +171,7 @@ function inputLayout<K extends OpKind>(context: BuildContext, op: Op<K>, input: 
 
 /**
  * Adds the backward steps, down to the first trained operation, or to the input if its gradient is requested. The gradients of an operation are summed
- * over all processes while those below it are computed.
+ * over the processes that divide the batch, while those below it are computed.
  */
 export function addBackward(
   forward: Forward,
@@ -160,10 +186,11 @@ export function addBackward(
     const link = chain[i] as ChainLink;
     plan.enter(link.name, "backwardData");
     gradient = link.backward(gradient, needed);
-    const ready = link.learns ? link.parameters.flatMap((name) => parameters.get(name)?.gradient ?? []) : [];
+    const ready =
+      link.learns && link.isSummed ? link.parameters.flatMap((name) => parameters.get(name)?.gradient ?? []) : [];
     addSums(plan, communicator, tensors, ready);
   }
-  addWait(plan, communicator);
+  if (chain.some(({ isSummed }) => isSummed)) addWait(plan, communicator);
   if (!wanted || !gradient) return undefined;
   const plain = plan.inLayout(gradient, input.desc);
   plan.keep(plain, plan.length - 1);

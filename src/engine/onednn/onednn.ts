@@ -2,7 +2,7 @@
 import { cpus } from "node:os";
 import { ConfigError, UnimplementedError } from "../../errors.ts";
 import { requireMemory } from "../../memoryCheck.ts";
-import { alone, rowsOf } from "../communicator.ts";
+import { alone, firstRows } from "../communicator.ts";
 import type { Engine, InferencePrecision, InferenceRequest, PrecisionSupport, Program } from "../engine.ts";
 import { engineLifetime } from "../lifetime.ts";
 import type { ConfiguredOneDnn, ConvolutionAlgorithm } from "./configuredOneDnn.ts";
@@ -79,8 +79,8 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
     async compileTraining(request) {
       lifetime.requireOpen();
       refuseInt8(request.precision);
-      const { communicator = alone, batchSize } = request;
-      requireMemory({ ...request, batchSize: rowsOf(communicator, batchSize).count }, "training");
+      const { communicator = alone, gathers = [], batchSize } = request;
+      requireMemory({ ...request, batchSize: firstRows(communicator, gathers, batchSize).count }, "training");
       useThreads();
       return lifetime.own(explainPrecision(request, library, () => compileTraining(library, libc, request)));
     },

@@ -1,5 +1,5 @@
 /** Slices of a tensor without a copy, and a layout that can be sliced anywhere. */
-import type { Desc, NumberFormat, Session } from "./native/oneDnn.ts";
+import type { Desc, MemoryFormat, Session } from "./native/oneDnn.ts";
 import type { Value } from "./plan.ts";
 
 /** Part `index` of `count` equal parts along the channels: [N, C, …] → [N, C / count, …]. C / count must be a multiple of the layout's blocks. */
@@ -34,7 +34,7 @@ export function firstImages(session: Session, value: Value, count: number): Valu
 }
 
 /** Channels-last layout of [N, C, H, W]. */
-export function channelsLast(session: Session, dims: readonly number[], format: NumberFormat): Desc {
+export function channelsLast(session: Session, dims: readonly number[], format: MemoryFormat): Desc {
   const [, channels = 0, height = 0, width = 0] = dims;
   return session.strided(dims, [height * width * channels, 1, width * channels, channels], format);
 }

@@ -94,6 +94,14 @@ export class Plan {
     return value;
   }
 
+  /** New tensors of one layout, one after the other in memory. */
+  parts(dims: readonly number[], desc: Desc, count: number): readonly Value[] {
+    const bytes = this.session.bytes(desc);
+    const buffer = newBuffer(count * bytes);
+    this.#buffers.push(buffer);
+    return Array.from({ length: count }, (_, i) => ({ desc, dims, buffer, offset: i * bytes }));
+  }
+
   /** Adds a primitive, profiled as `work` and with its `flops` if given; provides its scratchpad if it needs one. */
   add(work: string, primitiveDesc: PrimitiveDesc, args: readonly (readonly [Role, Value])[], flops?: number): void {
     const scratchpad = this.session.query(primitiveDesc, "scratchpad");
@@ -178,10 +186,12 @@ export class Plan {
     return this.#arena.view(address, bytes / 4);
   }
 
-  /** The bytes of a value's memory for JavaScript; the plan must be finished. */
-  bytes({ buffer: { address, bytes } }: Value): Uint8Array {
-    if (address === undefined || !this.#arena) throw new Error("a buffer was read that the plan did not place");
-    return new Uint8Array(this.#arena.view(address, Math.ceil(bytes / 4)).buffer, 0, bytes);
+  /** Memory of a value, or of `count` values one after the other, for JavaScript; the plan must be finished. */
+  bytesOf({ desc, buffer, offset = 0 }: Value, count = 1): Uint8Array {
+    if (buffer.address === undefined || !this.#arena) throw new Error("a buffer was read that the plan did not place");
+    const bytes = count * this.session.bytes(desc);
+    const { buffer: memory, byteOffset } = this.#arena.view(buffer.address + BigInt(offset), Math.ceil(bytes / 4));
+    return new Uint8Array(memory, byteOffset, bytes);
   }
 
   /** The next step's number, to mark where a phase begins. */

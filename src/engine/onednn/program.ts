@@ -2,7 +2,7 @@
 import { ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
 import { binaryCrossEntropy, requireWeights } from "../binaryCrossEntropy.ts";
-import { alone, ownCount, rowsOf } from "../communicator.ts";
+import { alone, firstRows, ownCount } from "../communicator.ts";
 import type {
   BinaryCrossEntropy,
   CompileRequest,
@@ -16,13 +16,13 @@ import { requireOneProcess } from "../runningStatistics.ts";
 import { addBackward, addForward, type Forward } from "./chain.ts";
 import type { ConfiguredOneDnn } from "./configuredOneDnn.ts";
 import type { EngineTensor } from "./engineTensor.ts";
-import { ownRows } from "./exchange.ts";
 import { addSoftmaxCrossEntropy, type LossSteps } from "./loss.ts";
 import type { LibC, MappedMemory } from "./native/libc.ts";
 import type { Session } from "./native/oneDnn.ts";
 import type { FinishedPlan, Phase } from "./plan.ts";
 import { type Account, newAccount } from "./profile.ts";
 import { TensorMemory } from "./tensors.ts";
+import { trainingTensors } from "./trainingTensors.ts";
 
 /** Compiles a chain of operations for inference. */
 export function compileInference(library: ConfiguredOneDnn, libc: LibC, request: CompileRequest): Program {
@@ -124,12 +124,12 @@ type ForwardPass = (images: Float32Array, count: number, draws: DropoutDraws) =>
 /** The forward pass as one blocking call. */
 export function forwardPass(
   forward: Forward,
-  request: Pick<CompileRequest, "batchSize" | "inputShape" | "communicator">,
+  request: Pick<CompileRequest, "batchSize" | "inputShape" | "communicator" | "gathers">,
   steps: Phase,
 ): ForwardPass {
   const { plan, tensors, run, images: input } = forward;
-  const { batchSize, inputShape, communicator = alone } = request;
-  const rows = rowsOf(communicator, batchSize);
+  const { batchSize, inputShape, communicator = alone, gathers = [] } = request;
+  const rows = firstRows(communicator, gathers, batchSize);
   const output = plan.view(forward.output);
   const [imageSize, outputSize] = [sizeOf(inputShape), sizeOf(forward.output.dims.slice(1))];
   return (images, count, draws) => {
@@ -143,7 +143,7 @@ export function forwardPass(
     if (!isInPlace) input.set(images.subarray(0, own * imageSize));
     input.fill(0, own * imageSize);
     run.count = own;
-    run.draws = rows.first === 0 ? draws : { ...draws, first: draws.first + rows.first };
+    run.draws = draws;
     tensors.releaseScratch();
     steps.run();
     return output.subarray(0, count * outputSize);
@@ -163,8 +163,9 @@ function trainingProgram(
   const gradient = softmax?.gradient ?? plan.value(output.dims, output.desc);
   plan.keep(gradient);
   const backwardStart = plan.length;
-  const { communicator = alone } = request;
-  const inputGradient = addBackward(forward, ownRows(plan, communicator, gradient), request);
+  const { communicator = alone, gathers = [], batchSize } = request;
+  const rows = firstRows(communicator, gathers, batchSize);
+  const inputGradient = addBackward(forward, gradient, request);
   const end = plan.length;
   const memory = plan.finish(map);
   const spare = scratchOf(forward, memory);
@@ -179,9 +180,9 @@ function trainingProgram(
   });
   return {
     ...commonMembers(forward, request, memory, account),
-    ...(communicator.size === 1 ? {} : { rows: rowsOf(communicator, request.batchSize) }),
+    ...(rows.count === batchSize ? {} : { rows }),
     ...passes,
-    ...trainingTensors(forward),
+    ...trainingTensors(forward, request),
     inputGradient: inputGradient && tensors.adopt("input gradient", inputGradient),
     // Results are in shared memory once a call returns.
     readback: { everySteps: 1 },
@@ -273,28 +274,4 @@ function trainingPasses(chain: Forward, parts: StepParts) {
     backward: async (outputGradient) => backward(outputGradient),
     forwardBackward: async (images, targets, count, draws) => forwardBackward(images, targets, count, draws),
   } satisfies Partial<TrainingProgram> & { readonly isInStep: () => boolean };
-}
-
-/** Parameters, and the members that compute on tensors. */
-function trainingTensors({ parameters, tensors }: Forward) {
-  const stored = [...parameters.values()];
-  const trained = stored.flatMap(({ name, value, gradient }) => (gradient ? [{ name, value, gradient }] : []));
-  const updated = stored.filter(({ isUpdated }) => isUpdated);
-  return {
-    parameters: trained,
-    frozen: stored.filter(({ gradient }) => !gradient),
-    async read(tensor, into = new Float32Array(sizeOf(tensor.shape))) {
-      return tensors.transfer("read", tensors.own(tensor), into);
-    },
-    newTensor(like) {
-      const { name, ...layout } = tensors.own(like);
-      return tensors.create({ ...layout, name: `tensor like ${name}` });
-    },
-    compileUpdate: (assignments) => tensors.compileUpdate(assignments),
-    sumOfSquares: async (given) => given.reduce((sum, tensor) => sum + tensors.sumOfSquares(tensors.own(tensor)), 0),
-    firstNonFinite: async (of) =>
-      of === "values"
-        ? [...trained, ...updated].find(({ value }) => !tensors.isFinite(value))?.name
-        : trained.find(({ gradient }) => !tensors.isFinite(gradient))?.name,
-  } satisfies Partial<TrainingProgram>;
 }

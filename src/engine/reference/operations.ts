@@ -46,7 +46,7 @@ const flatten: Operation<"flatten"> = {
 };
 
 /**
- * y[c] = x[c] · s[c]^−beta with s[c] = k + alpha / size · Σ x[j]², summed over the channels j with |j − c| ≤ (size − 1) / 2;
+ * y[c] = x[c] · s[c]^−beta with s[c] = k + alpha / size · Σ x[j]², summed over the channels j of c's group with |j − c| ≤ (size − 1) / 2;
  * dx[c] = dy[c] · s[c]^−beta − 2 · alpha · beta / size · x[c] · Σ dy[j] · x[j] · s[j]^(−beta − 1), over the same channels.
  *
  * Shapes: [C, H, W], unchanged; each position on its own. Source: Krizhevsky et al. 2012, §3.3, with alpha divided as in their program.
@@ -102,15 +102,17 @@ function sumOverWindow({ inputShape, options }: Op<"localResponseNorm">, values:
   });
 }
 
-/** For each element, the sum over the channels around its own, fewer at the first and last. */
+/** For each element, the sum over the channels around its own, fewer at the first and last of a group. */
 function sumOverChannels(op: Op<"localResponseNorm">, values: Float64Array): Float64Array {
   const [channels = 0] = op.inputShape;
   const plane = values.length / channels;
   const half = Math.floor((op.options.size - 1) / 2);
   const sums = new Float64Array(values.length);
+  const group = channels / (op.options.groups ?? 1);
   for (let c = 0; c < channels; c++) {
-    const last = Math.min(channels - 1, c + half);
-    for (let j = Math.max(0, c - half); j <= last; j++) {
+    const first = c - (c % group);
+    const last = Math.min(first + group - 1, c + half);
+    for (let j = Math.max(first, c - half); j <= last; j++) {
       for (let p = 0; p < plane; p++) {
         const e = c * plane + p;
         sums[e] = (sums[e] as number) + (values[j * plane + p] as number);
@@ -121,7 +123,8 @@ function sumOverChannels(op: Op<"localResponseNorm">, values: Float64Array): Flo
 }
 
 /**
- * y = x · m; dx = dy · m. The mask m is a function of (seed, layer, counter), so the backward pass generates the same one.
+ * y = x · m; dx = dy · m. The mask m is a function of (seed, layer, counter), so the backward pass generates the same one. A part of the features uses
+ * its part of the whole mask.
  *
  * Source: Krizhevsky et al. 2012, §4.2, with the factor at test time moved to training (inverted dropout).
  */
@@ -135,9 +138,11 @@ const dropout: Operation<"dropout"> = {
 function multiplyByMask(op: Op<"dropout">, draw: Draw, source: Float64Array, target: Float64Array): void {
   target.set(source);
   if (!draw.training && !op.options.activeAtEvaluation) return;
-  const mask = new Float32Array(source.length);
-  const words = new Uint32Array(Math.ceil(source.length / 2));
-  fillDropoutMask(randomStream(draw.seed, `dropout:${op.name}`), draw.counter, op.options.probability, words, mask);
+  const { index, count } = op.part ?? { index: 0, count: 1 };
+  const whole = new Float32Array(count * source.length);
+  const words = new Uint32Array(Math.ceil(whole.length / 2));
+  fillDropoutMask(randomStream(draw.seed, `dropout:${op.name}`), draw.counter, op.options.probability, words, whole);
+  const mask = whole.subarray(index * source.length, (index + 1) * source.length);
   mask.forEach((m, i) => {
     target[i] = (source[i] as number) * m;
   });

@@ -1,10 +1,10 @@
 /** A network compiled for inference by the reference engine. */
 import { ClosedError, ShapeError } from "../../errors.ts";
-import { sizeOf } from "../../shape.ts";
-import { alone, type BatchRows, ownCount, rowsOf } from "../communicator.ts";
+import { type Shape, sizeOf } from "../../shape.ts";
+import { alone, type BatchRows, firstRows, ownCount } from "../communicator.ts";
 import type { CompileRequest, DropoutDraws, KernelProfile, Parameter, Program, Tensor } from "../engine.ts";
-import { Chain } from "./chain.ts";
 import type { Draw } from "./operation.ts";
+import { forwardSegments, type RowDraw, type Segment, segmentsOf } from "./segments.ts";
 import { Tensors } from "./tensors.ts";
 
 /** A network compiled for inference: images pass in order through memory for `rows` of them. */
@@ -18,33 +18,33 @@ export class ReferenceProgram implements Program {
   readonly #request: CompileRequest;
   readonly #rows: BatchRows;
   readonly #tensors: Tensors;
-  #chain: Chain | undefined;
+  #segments: readonly Segment[] | undefined;
 
-  constructor(request: CompileRequest, chain = new Chain(request.ops, request.inputShape, 1), tensors = new Tensors()) {
+  constructor(request: CompileRequest, segments = segmentsOf(request, false), tensors = new Tensors()) {
     this.#request = request;
-    this.#chain = chain;
+    this.#segments = segments;
     this.#tensors = tensors;
     this.batchSize = request.batchSize;
     this.precision = request.precision;
-    this.#rows = rowsOf(request.communicator ?? alone, request.batchSize);
+    this.#rows = firstRows(request.communicator ?? alone, request.gathers ?? [], request.batchSize);
     this.input = new Float32Array(this.#rows.count * sizeOf(request.inputShape));
-    this.outputShape = request.ops.at(-1)?.outputShape ?? request.inputShape;
-    const parameters = chain.parameters.flat();
+    this.outputShape = outputShapeOf(request);
+    const parameters = segments.flatMap(({ chain }) => chain.parameters.flat());
     this.parameters = parameters.map(({ name, shape, values }) => ({ name, value: tensors.add(shape, values) }));
     this.memory = {
       parameters: bytesOf(parameters.map((parameter) => parameter.values)),
       gradients: 0,
-      activations: bytesOf(chain.activations.flat()),
+      activations: bytesOf(segments.flatMap(({ chain }) => chain.activations.flat())),
     };
   }
 
   async forward(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array> {
-    return this.run(images, count, (r) => drawOf(draws, r, false));
+    return Float32Array.from(this.run(images, count, (r) => drawOf(draws, r, false)));
   }
 
-  /** Output of each image of the batch. `draw` takes the row in the batch. */
-  run(images: Float32Array, count: number, draw: (r: number) => Draw): Float32Array {
-    const chain = this.chain();
+  /** Output of each image of the batch, [count, …outputShape]; this process's image r is computed in row r, or in the only row. */
+  run(images: Float32Array, count: number, draw: RowDraw): Float64Array {
+    const segments = this.segments();
     const { inputShape, communicator = alone } = this.#request;
     const [inputSize, outputSize] = [sizeOf(inputShape), sizeOf(this.outputShape)];
     const rows = ownCount(this.#rows, count);
@@ -53,33 +53,17 @@ export class ReferenceProgram implements Program {
         `batch: expected 1 to ${this.batchSize} images of ${inputSize} values, got ${count} in ${images.length} values`,
       );
     }
-    const own = new Float32Array(this.#rows.count * outputSize);
-    const memory = chain.activations;
-    // All images together if there is memory for them, so that they can share statistics.
-    for (let first = 0; first < rows; first += memory.length) {
-      const part = memory.slice(0, rows - first);
-      part.forEach((activations, i) => {
-        activations[0]?.set(images.subarray((first + i) * inputSize, (first + i + 1) * inputSize));
-      });
-      chain.forwardFrom(0, [...part.keys()], (i) => draw(this.#rows.first + first + i));
-      part.forEach((activations, i) => {
-        own.set(activations.at(-1) as Float64Array, (first + i) * outputSize);
-      });
-    }
-    const all = new Float32Array(this.batchSize * outputSize);
-    communicator.gather(own, all);
-    communicator.wait();
-    return all.subarray(0, count * outputSize);
+    return forwardSegments(segments, communicator, images, count, draw).subarray(0, count * outputSize);
   }
 
   /** A single buffer: calls block, so no earlier call still reads it. */
   async nextInput(): Promise<Float32Array> {
-    this.chain();
+    this.segments();
     return this.input;
   }
 
   scratch(length: number): Float32Array {
-    this.chain();
+    this.segments();
     return new Float32Array(length);
   }
 
@@ -92,15 +76,22 @@ export class ReferenceProgram implements Program {
   }
 
   close(): void {
-    this.#chain = undefined;
+    this.#segments = undefined;
     this.#tensors.close();
   }
 
   /** Throws if the program is closed. */
-  chain(): Chain {
-    if (!this.#chain) throw new ClosedError("program");
-    return this.#chain;
+  segments(): readonly Segment[] {
+    if (!this.#segments) throw new ClosedError("program");
+    return this.#segments;
   }
+}
+
+/** Shape of the whole output for one image. */
+function outputShapeOf({ ops, inputShape, gathers = [], communicator = alone }: CompileRequest): Shape {
+  const [features = 1, ...map] = ops.at(-1)?.outputShape ?? inputShape;
+  const isDivided = gathers.some(({ before, axis }) => before === undefined && axis === "features");
+  return [isDivided ? features * communicator.size : features, ...map];
 }
 
 /** Random numbers of row r. */

@@ -2,7 +2,8 @@
 import { ClosedError, ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
 import { requireWeights } from "../binaryCrossEntropy.ts";
-import { alone, type BatchRows, type Communicator, ownCount, rowsOf } from "../communicator.ts";
+import { alone, type BatchRows, type Communicator, firstRows } from "../communicator.ts";
+import { dividedParameters, lowestIndex, totalSquares } from "../dividedTensors.ts";
 import type {
   Assignment,
   CompileRequest,
@@ -17,8 +18,8 @@ import type {
 } from "../engine.ts";
 import { requireOneProcess } from "../runningStatistics.ts";
 import { binaryCrossEntropy } from "./binaryCrossEntropy.ts";
-import { Chain, GradientChain } from "./chain.ts";
 import { bytesOf, drawOf, ReferenceProgram } from "./program.ts";
+import { GradientSegments, segmentsOf } from "./segments.ts";
 import { softmaxCrossEntropy } from "./softmaxCrossEntropy.ts";
 import { Tensors } from "./tensors.ts";
 import { compileUpdate } from "./update.ts";
@@ -46,23 +47,23 @@ export class ReferenceTrainingProgram implements TrainingProgram {
   readonly #inputGradient: Float64Array;
   readonly #loss: typeof softmaxCrossEntropy;
   readonly #communicator: Communicator;
-  readonly #rows: BatchRows;
   /** Running statistics that forward passes update. */
   readonly #statistics: readonly Parameter[];
-  #gradients: GradientChain | undefined;
+  /** Values, gradients and their like of parameters that are divided among processes. */
+  readonly #divided = new Set<Tensor>();
+  #gradients: GradientSegments | undefined;
   #step: Step | undefined;
 
   constructor(request: CompileRequest) {
-    const { batchSize, inputShape, inputGradient = false, frozen = [], loss, communicator = alone } = request;
+    const { batchSize, inputShape, inputGradient = false, frozen = [], loss, communicator = alone, gathers = [] } = request;
     requireOneProcess(request);
-    const rows = rowsOf(communicator, batchSize);
-    const chain = new Chain(request.ops, inputShape, rows.count, frozen);
+    const rows = firstRows(communicator, gathers, batchSize);
+    const segments = segmentsOf(request, true);
     this.#communicator = communicator;
-    this.#rows = rows;
-    if (communicator.size > 1) this.rows = rows;
-    const gradients = new GradientChain(chain, inputGradient ? "input" : "parameters", frozen);
+    if (rows.count < batchSize) this.rows = rows;
+    const gradients = new GradientSegments(segments, request);
     const tensors = new Tensors();
-    const program = new ReferenceProgram(request, chain, tensors);
+    const program = new ReferenceProgram(request, segments, tensors);
     this.#program = program;
     this.#gradients = gradients;
     this.#tensors = tensors;
@@ -74,11 +75,15 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     this.#loss = loss
       ? (logits, targets, scale, gradient) => binaryCrossEntropy(logits, targets, loss.positiveWeights, scale, gradient)
       : softmaxCrossEntropy;
-    const trained = new Map(gradients.parameters.flat().map(({ name, values }) => [name, values]));
+    const trained = new Map(gradients.parameters.map(({ name, values }) => [name, values]));
     this.parameters = program.parameters.flatMap((parameter) => {
       const values = trained.get(parameter.name);
       return values ? [{ ...parameter, gradient: tensors.add(parameter.value.shape, values) }] : [];
     });
+    const divided = dividedParameters(request.ops);
+    for (const { name, value, gradient } of this.parameters) {
+      if (divided.has(name)) this.#divided.add(value).add(gradient);
+    }
     this.frozen = program.parameters.filter(({ name }) => !trained.has(name));
     const updated = request.ops.flatMap((op) =>
       frozen.includes(op.name) ? [] : op.parameters.flatMap(({ name, isStatistic }) => (isStatistic ? [name] : [])),
@@ -100,7 +105,7 @@ export class ReferenceTrainingProgram implements TrainingProgram {
   }
 
   async forwardTraining(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array> {
-    return this.#forwardTraining(images, count, draws);
+    return Float32Array.from(this.#forwardTraining(images, count, draws));
   }
 
   async backward(outputGradient: Float32Array): Promise<void> {
@@ -111,7 +116,9 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     if (outputGradient.length !== count * size) {
       throw new ShapeError(`backward: expected ${count * size} values of gradient, got ${outputGradient.length}`);
     }
-    this.#backward(gradients, this.#step, (r) => outputGradient.subarray(r * size, (r + 1) * size));
+    const whole = new Float64Array(this.batchSize * size);
+    whole.set(outputGradient);
+    this.#backward(gradients, this.#step, whole);
   }
 
   async forwardBackward(
@@ -127,60 +134,40 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     if (targets.length < count * classes) {
       throw new ShapeError(`targets: expected ${count} rows of ${classes} classes, got ${targets.length} values`);
     }
-    const logits = this.#forwardTraining(images, count, draws);
-    const gradient = new Float64Array(classes);
-    const losses = new Float64Array(this.#rows.count);
-    this.#backward(this.#openGradients(), { count, draws }, (r) => {
-      const row = targets.subarray(r * classes, (r + 1) * classes);
-      const own = r - this.#rows.first;
-      losses[own] = this.#loss(this.#outputOf(own), row, 1 / count, gradient);
-      return gradient;
-    });
-    const all = new Float64Array(this.batchSize);
-    this.#communicator.gather(losses, all);
-    this.#communicator.wait();
-    return { loss: all.reduce((sum, loss) => sum + loss, 0) / count, logits };
+    const outputs = this.#forwardTraining(images, count, draws);
+    const gradient = new Float64Array(this.batchSize * classes);
+    let sum = 0;
+    for (let r = 0; r < count; r++) {
+      const [from, to] = [r * classes, (r + 1) * classes];
+      const [row, own] = [targets.subarray(from, to), gradient.subarray(from, to)];
+      sum += this.#loss(outputs.subarray(from, to), row, 1 / count, own);
+    }
+    this.#backward(this.#openGradients(), { count, draws }, gradient);
+    return { loss: sum / count, logits: Float32Array.from(outputs) };
   }
 
-  #forwardTraining(images: Float32Array, count: number, draws: DropoutDraws): Float32Array {
-    const output = this.#program.run(images, count, (r) => drawOf(draws, r, true));
+  #forwardTraining(images: Float32Array, count: number, draws: DropoutDraws): Float64Array {
+    const outputs = this.#program.run(images, count, (r) => drawOf(draws, r, true));
     this.#step = { count, draws };
-    return output;
+    return outputs;
   }
 
-  #outputOf(row: number): Float64Array {
-    return this.#program.chain().activations[row]?.at(-1) as Float64Array;
-  }
-
-  #openGradients(): GradientChain {
+  #openGradients(): GradientSegments {
     if (!this.#gradients) throw new ClosedError("program");
     return this.#gradients;
   }
 
-  /** `outputGradient` takes the row in the batch. */
-  #backward(gradients: GradientChain, { count, draws }: Step, outputGradient: (r: number) => ArrayLike<number>): void {
+  /** Shape of `outputGradient`: [batchSize, …outputShape]. */
+  #backward(gradients: GradientSegments, { count, draws }: Step, outputGradient: Float64Array): void {
     this.#step = undefined;
-    gradients.clear();
-    this.#inputGradient.fill(0);
-    const { first } = this.#rows;
-    const rows = Array.from({ length: ownCount(this.#rows, count) }, (_, own) => own);
-    gradients.backwardAll(
-      rows,
-      (own) => drawOf(draws, first + own, true),
-      (own) => outputGradient(first + own),
-    );
-    if (this.inputGradient) {
-      for (const own of rows) {
-        const gradient = gradients.inputGradient(own);
-        this.#inputGradient.set(gradient, own * gradient.length);
-      }
-    }
-    for (const { values } of gradients.parameters.flat()) this.#communicator.sum(values);
-    this.#communicator.wait();
+    const gradient = gradients.backward(outputGradient, count, (r) => drawOf(draws, r, true));
+    if (this.inputGradient) this.#inputGradient.set(gradient);
   }
 
   newTensor(like: Tensor): Tensor {
-    return this.#tensors.add(like.shape, new Float64Array(this.#tensors.values(like).length));
+    const tensor = this.#tensors.add(like.shape, new Float64Array(this.#tensors.values(like).length));
+    if (this.#divided.has(like)) this.#divided.add(tensor);
+    return tensor;
   }
 
   compileUpdate(assignments: readonly Assignment[]): Update {
@@ -189,14 +176,17 @@ export class ReferenceTrainingProgram implements TrainingProgram {
 
   async sumOfSquares(tensors: readonly Tensor[]): Promise<number> {
     const squaresOf = (tensor: Tensor) => this.#tensors.values(tensor).reduce((sum, x) => sum + x * x, 0);
-    return tensors.reduce((sum, tensor) => sum + squaresOf(tensor), 0);
+    return totalSquares(this.#communicator, tensors, (tensor) => this.#divided.has(tensor), squaresOf);
   }
 
   async firstNonFinite(of: "values" | "gradients"): Promise<string | undefined> {
-    const isFinite = (tensor: Tensor) => this.#tensors.values(tensor).every((x) => Number.isFinite(Math.fround(x)));
-    return of === "values"
-      ? [...this.parameters, ...this.#statistics].find(({ value }) => !isFinite(value))?.name
-      : this.parameters.find(({ gradient }) => !isFinite(gradient))?.name;
+    const isFinite32 = (x: number) => Number.isFinite(Math.fround(x));
+    const checked =
+      of === "values"
+        ? [...this.parameters, ...this.#statistics].map(({ name, value }) => ({ name, tensor: value }))
+        : this.parameters.map(({ name, gradient }) => ({ name, tensor: gradient }));
+    const index = checked.findIndex(({ tensor }) => !this.#tensors.values(tensor).every(isFinite32));
+    return checked[lowestIndex(this.#communicator, index, this.#divided.size > 0)]?.name;
   }
 
   scratch(length: number): Float32Array {

@@ -1,4 +1,6 @@
 /** Drawing of a network: blocks in perspective with their sizes, kernels and towers. */
+import { formatBytes } from "../../bytes.ts";
+import type { StepExchanges } from "../../network/exchanges.ts";
 import type { Network } from "../../network/network.ts";
 import { summarize } from "../../network/summary.ts";
 import { html, type Markup } from "../markup.ts";
@@ -27,19 +29,20 @@ interface Column {
   readonly width: number;
 }
 
-/** Draws a network as SVG, in one row as wide as it needs. */
-export function drawNetwork(network: Network, theme: Theme): string {
-  return drawNetworkWithin(network, theme, Number.POSITIVE_INFINITY);
+/** Draws a network as SVG, in one row as wide as it needs, with what each of several processes sends in a training step if given. */
+export function drawNetwork(network: Network, theme: Theme, exchanges?: StepExchanges): string {
+  return drawNetworkWithin(network, theme, Number.POSITIVE_INFINITY, exchanges);
 }
 
 /**
  * Draws a network as SVG in rows of at most `room` units, unless two columns need more. A row begins with the block that the row before
  * ends with, paler, so that its connections are complete.
  */
-export function drawNetworkWithin(network: Network, theme: Theme, room: number): string {
-  const stages = stagesOf(network);
+export function drawNetworkWithin(network: Network, theme: Theme, room: number, exchanges?: StepExchanges): string {
+  const stages = stagesOf(network, exchanges);
   const palette = palettes[theme];
-  const title = flow([`${truncate(network.name, 60)}:`, ...totalsOf(network)], (text) => textWidth(text) * 1.4, room);
+  const words = [`${truncate(network.name, 60)}:`, ...totalsOf(network), ...divisionOf(exchanges)];
+  const title = flow(words, (text) => textWidth(text) * 1.4, room);
   const legend = drawLegend(stages, palette, {
     room,
     top: margin + (title.lines - 1) * titleHeight + 2.4 * lineHeight,
@@ -55,11 +58,11 @@ export function drawNetworkWithin(network: Network, theme: Theme, room: number):
   const titleLines = Array.from({ length: title.lines }, (_, line) =>
     title.items.flatMap((placed) => (placed.line === line ? [placed.item] : [])).join(" "),
   );
-  const words = titleLines.map(
+  const heading = titleLines.map(
     (text, line) =>
       html`<text x="${margin}" y="${margin + lineHeight + line * titleHeight}" font-size="${fontSize + 3.5}" font-weight="bold">${text}</text>`,
   );
-  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="DejaVu Sans, Verdana, sans-serif" font-size="${fontSize}" fill="${palette.ink}"><title>${titleLines.join(" ")}</title><rect width="${width}" height="${height}" fill="${palette.background}"/>${words}${legend.markup}${rows.map(({ markup }) => markup)}</svg>`
+  return html`<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="DejaVu Sans, Verdana, sans-serif" font-size="${fontSize}" fill="${palette.ink}"><title>${titleLines.join(" ")}</title><rect width="${width}" height="${height}" fill="${palette.background}"/>${heading}${legend.markup}${rows.map(({ markup }) => markup)}</svg>`
     .markup;
 }
 
@@ -127,6 +130,16 @@ function drawRow({ stages, isContinued }: StageRow, top: number, palette: Palett
 function totalsOf(network: Network): readonly string[] {
   const { parameters, macs } = summarize(network).totals;
   return [`${formatCount(parameters)} parameters,`, `${formatCount(macs)} MACs`];
+}
+
+/** Words of the title about several processes. */
+function divisionOf(exchanges: StepExchanges | undefined): readonly string[] {
+  if (!exchanges) return [];
+  const { processes, parallel, batchSize, totalBytes } = exchanges;
+  return [
+    `· ${processes} processes, ${parallel}:`,
+    `each sends ${formatBytes(totalBytes)} in a step of ${batchSize} images`,
+  ];
 }
 
 function sizeOfTower({ shape, towers }: Stage): Omit<Block, "left" | "top"> {

@@ -1,9 +1,12 @@
 /** Stages of a network drawing: its blocks, their towers, and their connections. */
+import { formatBytes } from "../../bytes.ts";
 import { layerKinds } from "../../layers/kinds.ts";
 import type { AnyLayer, Layer, LayerDescription, Reach } from "../../layers/layer.ts";
 import { hasWeights } from "../../learned.ts";
+import type { StepExchanges } from "../../network/exchanges.ts";
 import { type Network, type PlacedLayer, place } from "../../network/network.ts";
 import { equalShapes, formatShape, type Shape } from "../../shape.ts";
+import { formatCount } from "../numbers.ts";
 
 /** One block. Each layer that learns or changes the shape has one; later layers that keep the shape are captions below it. */
 export interface Stage {
@@ -24,8 +27,8 @@ export interface Stage {
 /** More towers than this are drawn as one block, because they would be too thin. */
 const MOST_TOWERS = 4;
 
-/** Stages of a network, beginning with the image. */
-export function stagesOf(network: Network): readonly Stage[] {
+/** Stages of a network, beginning with the image. With the exchanges of a step, captions say what a process sends. */
+export function stagesOf(network: Network, exchanges?: StepExchanges): readonly Stage[] {
   const placed = place(network);
   const stages: Stage[] = [
     {
@@ -47,7 +50,25 @@ export function stagesOf(network: Network): readonly Stage[] {
     }
     stages.push(stageOf(own, description, before, placed.slice(i + 1)));
   });
-  return stages;
+  return exchanges ? stages.map((stage) => withExchange(stage, exchanges)) : stages;
+}
+
+/** A stage with the bytes that each process sends for its layer; the last one of an exchange names those of the scores. */
+function withExchange(stage: Stage, { layers }: StepExchanges): Stage {
+  const own = layers.find(({ name }) => name === stage.name);
+  if (!own) return stage;
+  const [output, isLast] = [layers.at(-1), layers.at(-2) === own];
+  const captions = [
+    ...(own.part ? [`${formatCount(own.part.count)} ${own.part.of} each`] : []),
+    ...sends("activations", own.activationBytes),
+    ...sends("gradients", own.gradientBytes + own.parameterBytes),
+    ...(isLast ? sends("scores", output?.activationBytes ?? 0) : []),
+  ];
+  return { ...stage, captions: [...stage.captions, ...captions] };
+}
+
+function sends(what: string, bytes: number): readonly string[] {
+  return bytes === 0 ? [] : [`${what} ${formatBytes(bytes)}`];
 }
 
 function stageOf(

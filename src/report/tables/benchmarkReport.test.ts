@@ -6,9 +6,8 @@ import {
   type LayerFigures,
   mergeReports,
   type NetworkFigures,
-  type Spread,
-  spread,
 } from "./benchmarkReport.ts";
+import { type Spread, spread } from "./spread.ts";
 
 test("a spread is the median, the least and the greatest, in whatever order they came", () => {
   assert.deepEqual(spread([7]), { median: 7, min: 7, max: 7 });

@@ -3,14 +3,9 @@ import { formatBytes } from "../../bytes.ts";
 import type { Direction, InferencePrecision, Precision } from "../../engine/engine.ts";
 import { formatMagnitude, formatPercent } from "../numbers.ts";
 import { wrap } from "../text.ts";
+import { formatJoint, type JointFigures } from "./jointFigures.ts";
+import { type Spread, spread } from "./spread.ts";
 import { type Column, formatTable } from "./terminal.ts";
-
-/** A figure measured once per round: median, minimum and maximum over rounds. */
-export interface Spread {
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-}
 
 /** Output of `bench --json`. */
 export interface BenchmarkReport {
@@ -25,6 +20,9 @@ export interface BenchmarkReport {
   readonly rounds: number;
   readonly ceilings: readonly Ceiling[];
   readonly networks: readonly NetworkFigures[];
+  /** Number of processes that trained together, and the scheme; absent for one. Ceilings and inference are then empty. */
+  readonly processes?: number;
+  readonly parallel?: string;
 }
 
 /** Peak arithmetic of the library on this machine in one number format. */
@@ -43,6 +41,8 @@ export interface NetworkFigures {
   /** Absent for a format of inference alone. */
   readonly training?: TrainingFigures;
   readonly inference: readonly { readonly batchSize: number; readonly imagesPerSecond: Spread }[];
+  /** Training steps of several processes; absent for one. */
+  readonly joint?: JointFigures;
   /** Layers of a training step; absent if not requested. */
   readonly layers?: readonly LayerFigures[];
 }
@@ -81,14 +81,6 @@ export interface LayerFigures {
   readonly reorderSeconds: Spread;
   /** Arithmetic of the layer's convolution or matrix product, counted by the direct algorithm; absent for other layers. */
   readonly flopsPerSecond?: Spread;
-}
-
-/** Computes median, minimum and maximum. The median of an even number of values is the mean of the middle two. */
-export function spread(values: readonly number[]): Spread {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  const [low = Number.NaN, high = low] = [sorted[Math.floor(middle)], sorted[Math.ceil(middle)]];
-  return { median: (low + high) / 2, min: sorted[0] ?? low, max: sorted.at(-1) ?? low };
 }
 
 /** Merges rounds into one report; `rounds[r][c]` is round r of case c. */
@@ -133,6 +125,7 @@ const networkColumns: readonly Column[] = [
  */
 export function formatBenchmark(report: BenchmarkReport): string {
   const { batchSize, networks } = report;
+  if (report.processes !== undefined) return `${formatConditions(report)}\n\n${formatJoint(report)}`;
   const training = [
     `Ceiling of direct convolution and matrix products\n${formatCeilings(report.ceilings)}`,
     `Training, batch ${batchSize}\n${formatTraining(networks)}`,

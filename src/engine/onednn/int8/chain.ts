@@ -91,5 +91,5 @@ function build<K extends OpKind>(
 
 /** The build context of an operation without weights. */
 function inFormat({ plan, batchSize, run }: Surroundings, format: MemoryFormat): OpContext {
-  return { plan, batchSize, training: false, format, run, inputLayout: () => undefined };
+  return { plan, batchSize, firstRow: 0, training: false, format, run, inputLayout: () => undefined };
 }

@@ -168,7 +168,7 @@ function addClearedRows({ context: { plan, batchSize, run } }: Norm, value: Valu
   let bytes: Uint8Array | undefined;
   plan.addCall(() => {
     if (run.count === batchSize) return;
-    bytes ??= plan.bytes(value);
+    bytes ??= plan.bytesOf(value);
     bytes.fill(0, (run.count * bytes.length) / batchSize);
   }, [value]);
 }

@@ -7,6 +7,7 @@ import { buildBatchNorm2d } from "./batchNorm2d.ts";
 import { buildWeighted } from "./buildConvOrLinear.ts";
 import { buildConv2d } from "./conv2d.ts";
 import { buildLocalConv2d } from "./localConv2d.ts";
+import { buildLocalResponseNorm } from "./localResponseNorm.ts";
 import { type Builder, type OpContext, passThrough, whole } from "./op.ts";
 import { poolBuilders } from "./pools.ts";
 
@@ -52,52 +53,32 @@ const buildFlatten: Builder<"flatten", OpContext> = ({ plan, batchSize, format }
   };
 };
 
-/** Normalisation over neighbouring channels; training stores the denominators. */
-const buildLocalResponseNorm: Builder<"localResponseNorm", OpContext> = ({ plan, training }, op, input) => {
-  const { session } = plan;
-  const forward = session.lrnForward(input.desc, op.options, training);
-  const output = plan.value(input.dims, input.desc);
-  const workspace = plan.workspace(forward);
-  plan.add("localResponseNorm", forward, [["src", input], ["dst", output], ...workspace]);
-  return {
-    output,
-    covers: 1,
-    backward(outputGradient, needed) {
-      if (!needed) return undefined;
-      const gradient = plan.inLayout(outputGradient, input.desc);
-      const inputGradient = plan.value(input.dims, input.desc);
-      const backward = session.lrnBackward(input.desc, input.desc, op.options, forward);
-      plan.add("localResponseNorm", backward, [
-        ["src", input],
-        ["diffDst", gradient],
-        ["diffSrc", inputGradient],
-        ...workspace,
-      ]);
-      return inputGradient;
-    },
-  };
-};
-
 /**
  * Multiplies by a mask drawn by JavaScript; a mask of ones if dropout is off. Elements are numbered in row order, so the mask does not depend on the
- * layout.
+ * layout. A part of the features uses its part of the whole mask.
  */
-const buildDropout: Builder<"dropout", OpContext> = ({ plan, training, run, batchSize }, op, input) => {
+const buildDropout: Builder<"dropout", OpContext> = ({ plan, training, run, batchSize, firstRow }, op, input) => {
   const { probability, activeAtEvaluation } = op.options;
   if (probability === 0 || (!training && !activeAtEvaluation)) return passThrough(input);
   const { session } = plan;
   const mask = plan.value(input.dims, session.plain(input.dims, "f32"));
   const features = mask.dims.slice(1).reduce((product, extent) => product * extent, 1);
-  const words = new Uint32Array((features + 1) >>> 1);
+  const { index, count } = op.part ?? { index: 0, count: 1 };
+  const whole = new Float32Array(count === 1 ? 0 : count * features);
+  const words = new Uint32Array((count * features + 1) >>> 1);
   let rows: readonly Float32Array[] | undefined;
   function draw(): void {
     rows ??= Array.from({ length: batchSize }, (_, r) => plan.view(mask).subarray(r * features, (r + 1) * features));
     const active = run.isTraining || activeAtEvaluation;
     const stream = randomStream(run.draws.seed, `dropout:${op.name}`);
-    rows.forEach((row, r) => {
-      if (active) fillDropoutMask(stream, run.draws.first + r, probability, words, row);
-      else row.fill(1);
-    });
+    for (const [r, row] of rows.entries()) {
+      if (!active) {
+        row.fill(1);
+        continue;
+      }
+      fillDropoutMask(stream, run.draws.first + firstRow + r, probability, words, count === 1 ? row : whole);
+      if (count > 1) row.set(whole.subarray(index * features, (index + 1) * features));
+    }
   }
   plan.addCall(draw, [mask]);
   const maskInLayout = plan.inLayout(mask, input.desc);

@@ -127,7 +127,7 @@ function addPadded({ plan }: BuildContext, e: Extents, format: MemoryFormat): re
   const all = plan.value(dims, session.strided(dims, stridesOf(dims), format));
   let bytes: Uint8Array | undefined;
   plan.addCall(() => {
-    bytes ??= plan.bytes(all);
+    bytes ??= plan.bytesOf(all);
     bytes.fill(0);
   }, [all]);
   const insideDims = [e.batch, e.channels, e.height, e.width];

@@ -15,7 +15,9 @@ export const whole: Part = { index: 0, count: 1 };
 /** Build context of operations without weights, in f32, bf16 and int8 programs. */
 export interface OpContext {
   readonly plan: Plan;
+  /** Rows of the batch that the operation computes, and the number of the first one. */
   readonly batchSize: number;
+  readonly firstRow: number;
   readonly training: boolean;
   /** Number format of activations and their gradients. */
   readonly format: MemoryFormat;
@@ -57,7 +59,7 @@ export interface BuildContext extends OpContext {
 /** An operation whose forward steps are in the plan, and a function to add its backward steps. */
 export interface Built {
   readonly output: Value;
-  /** Number of operations of the chain that it computes: 2 if the next one is fused into it. */
+  /** Number of operations of the chain that it computes: 2 if the next one is fused into it, 0 for an exchange. */
   readonly covers: number;
   /**
    * Adds the backward steps, from the gradient of `output`, whose memory may be overwritten. Returns the gradient of the input, or

@@ -22,14 +22,18 @@ const mapFields = [
   ...(["rows", "columns", "laneBytes"] as const),
   // Neighbours on each side; `within` is 1 for those in the same channel. k, alpha per neighbour, beta, and 4 · beta.
   ...(["half", "within", "k", "alpha", "beta", "quarters"] as const),
+  // Bytes of a group of channels in a pixel, and of the zeros between two groups in scratch memory.
+  ...(["groupBytes", "gapBytes"] as const),
 ] as const;
 
 type Field = (typeof mapFields)[number];
 type Scope = KernelScope<Field>;
 
-/** Bytes of scratch memory that sums across channels need besides one pixel: zeros for the neighbours on each side. */
-export const normScratch = (laneBytes: number, half: number): number => laneBytes + 2 * marginBytes(half) + 16;
-const marginBytes = (half: number) => 16 * Math.ceil(half / 4);
+/** Bytes of scratch memory for sums across channels: a pixel, with zeros for the neighbours on each side of every group. */
+export const normScratch = (laneBytes: number, half: number, groups: number): number =>
+  laneBytes + (groups + 1) * marginBytes(half) + 16;
+/** Bytes of zeros before a group, and after the last. */
+export const marginBytes = (half: number) => 16 * Math.ceil(half / 4);
 
 /** Addresses of a vector in each map. */
 interface Place {
@@ -80,9 +84,9 @@ interface Terms {
 
 /** Sum of terms over the neighbours of each vector, as a local variable that `prepare` and `compute` set. */
 function neighbourSum({ body, arg, scratch }: Scope, { base, ofImage, ofRow, ofPixel, term }: Terms) {
-  const margin = body.i32(i32.shiftLeft(i32.shiftRight(i32.add(arg.half, 3), 2), 4));
-  const inside = body.i32(i32.add(scratch, margin));
-  body.clear(scratch, sum(margin, margin, arg.laneBytes, 16));
+  const inside = body.i32(i32.add(scratch, arg.gapBytes));
+  const gaps = i32.mul(arg.gapBytes, i32.div(arg.laneBytes, arg.groupBytes));
+  body.clear(scratch, sum(arg.gapBytes, gaps, arg.laneBytes, 16));
   const total = body.local("v128");
   const size = body.i32(sum(arg.half, arg.half, 1));
   return {
@@ -91,10 +95,16 @@ function neighbourSum({ body, arg, scratch }: Scope, { base, ofImage, ofRow, ofP
       body.if(i32.not(arg.within), () => {
         const source = body.i32(from);
         const to = body.i32(inside);
-        body.for(to, body.i32(i32.add(inside, arg.laneBytes)), 16, () => {
-          const value = body.local("v128", load.v128(source));
-          body.storeV128(to, term(value));
-          body.increase(source, 16);
+        const end = body.i32(i32.add(source, arg.laneBytes));
+        const group = body.i32(source);
+        body.for(group, end, arg.groupBytes, () => {
+          const endOfGroup = body.i32(i32.add(group, arg.groupBytes));
+          body.for(source, endOfGroup, 16, () => {
+            const value = body.local("v128", load.v128(source));
+            body.storeV128(to, term(value));
+            body.increase(to, 16);
+          });
+          body.increase(to, arg.gapBytes);
         });
       });
     },
@@ -123,7 +133,8 @@ function neighbourSum({ body, arg, scratch }: Scope, { base, ofImage, ofRow, ofP
           });
         },
         () => {
-          const address = body.i32(i32.sub(i32.add(inside, channel), i32.shiftLeft(arg.half, 2)));
+          const gap = i32.mul(arg.gapBytes, i32.div(channel, arg.groupBytes));
+          const address = body.i32(i32.sub(sum(inside, channel, gap), i32.shiftLeft(arg.half, 2)));
           const end = body.i32(i32.add(address, i32.shiftLeft(size, 2)));
           body.for(address, end, 4, () => body.set(total, f32x4.add(total, load.v128(address))));
         },

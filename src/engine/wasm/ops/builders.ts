@@ -1,8 +1,9 @@
 /** Builders of the WebAssembly engine by kind of operation, including the short ones. */
+import { ShapeError } from "../../../errors.ts";
 import { dropoutBits, randomStream } from "../../../random.ts";
 import type { Op, OpKind } from "../../engine.ts";
 import { type Borders, extentsOf, type FeatureMap, noBorders, operand } from "../featureMap.ts";
-import { normScratch } from "../kernels/norm.ts";
+import { marginBytes, normScratch } from "../kernels/norm.ts";
 import { activationBuilders, addClearedLanes } from "./activations.ts";
 import { buildBatchNorm2d } from "./batchNorm2d.ts";
 import { buildLocalConv2d, localBorders } from "./localConv2d.ts";
@@ -17,6 +18,8 @@ const buildFlatten: Builder<"flatten"> = (_context, _op, input, site) => passThr
 const buildLocalResponseNorm: Builder<"localResponseNorm"> = (context, op, input, site) => {
   const { plan, kernels, batchSize, training } = context;
   const { size, alpha, beta, k, region } = op.options;
+  const groups = region ? 1 : (op.options.groups ?? 1);
+  requireWholeVectors(op.name, input.channels / groups, groups);
   const output = mapOf(context, input, site.outputBorders(1), input.lanes);
   const half = (size - 1) / 2;
   const strength = alpha / (region ? size * size : size);
@@ -24,7 +27,7 @@ const buildLocalResponseNorm: Builder<"localResponseNorm"> = (context, op, input
   const sImage = input.height * sRow;
   const dense = () => ({ buffer: plan.buffer(batchSize * sImage), offset: 0 });
   const s = training && site.needsInputGradient ? dense() : 0;
-  context.scratch(normScratch(input.pixelBytes, half));
+  context.scratch(normScratch(input.pixelBytes, half, groups));
   const common = {
     ...operand("x", input),
     s,
@@ -39,6 +42,8 @@ const buildLocalResponseNorm: Builder<"localResponseNorm"> = (context, op, input
     k: { float: k },
     alpha: { float: strength },
     beta: { float: beta },
+    groupBytes: input.pixelBytes / groups,
+    gapBytes: marginBytes(half),
     quarters: Number.isInteger(4 * beta) && beta >= 0 ? 4 * beta : -1,
   };
   plan.add("localResponseNorm", kernels.norm, { ...common, ...operand("y", output) });
@@ -58,6 +63,14 @@ const buildLocalResponseNorm: Builder<"localResponseNorm"> = (context, op, input
     },
   };
 };
+
+/** Throws ShapeError for groups that vectors of four channels do not fill. */
+function requireWholeVectors(name: string, channels: number, groups: number): void {
+  if (groups === 1 || channels % 4 === 0) return;
+  throw new ShapeError(
+    `${name}: expected groups of a multiple of 4 channels with the WebAssembly engine, got ${channels}; use another engine`,
+  );
+}
 
 const buildDropout: Builder<"dropout"> = (context, op, input, site) => {
   const { probability, activeAtEvaluation } = op.options;

@@ -1,0 +1,146 @@
+/** Training in several processes that divide kernels and units: the run of one process, in every scheme. Linux, with Open MPI. */
+// Runs alone: its processes take all cores and exchange at every step.
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before } from "node:test";
+import { withReader } from "../src/checkpoint/safetensorsReader.ts";
+import { builtCommand, type Outcome } from "./command.ts";
+import { mpirun, mpiTest, startJob } from "./mpi/job.ts";
+import { trainFlags } from "./mpi/runs.ts";
+import { lastWeights, timelessLog, twoTowers, writeTinyRun } from "./tinyRuns.ts";
+
+const minutes = (n: number) => ({ timeout: n * 60_000 });
+let folder = "";
+let alexnet = "";
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), "alexnet-schemes-"));
+  await writeTinyRun(folder, { train: 75, test: 37 });
+  await writeFile(join(folder, "tiny.json"), JSON.stringify(twoTowers));
+  alexnet = await builtCommand();
+});
+after(() => rm(folder, { recursive: true, force: true }));
+
+/** Trains in some processes. */
+function train(processes: number, run: string, ...more: readonly string[]): Promise<Outcome> {
+  const args = [alexnet, ...trainFlags(folder, run, ...more)];
+  const place = { cwd: folder, env: { XDG_CACHE_HOME: folder } };
+  const isJob = processes > 1;
+  return startJob(isJob ? "mpirun" : process.execPath, isJob ? mpirun(processes, args) : args, place).outcome;
+}
+
+async function succeeds(outcome: Promise<Outcome>): Promise<Outcome> {
+  const done = await outcome;
+  assert.equal(done.exit, 0, done.stderr);
+  return done;
+}
+
+/** A seed without near ties of maximum pooling: sums in another order, over up to 20 steps. */
+async function assertSameLog(run: string, expected: string): Promise<void> {
+  const [ours, theirs] = [await timelessLog(join(folder, run)), await timelessLog(join(folder, expected))];
+  assert.equal(ours.length, theirs.length);
+  for (const [i, entry] of theirs.entries()) {
+    for (const key of ["trainLoss", "testLoss"] as const) {
+      const [a, b] = [ours[i]?.[key] ?? 0, entry[key] ?? 0];
+      assert.ok(Math.abs(a - b) < 1e-4, `${run}: ${key} of line ${i}: ${a}, expected ${b}`);
+    }
+  }
+}
+
+const updates = [
+  ...["--epochs", "2", "--optimizer", "adam", "--accumulate", "2", "--clip-norm", "0.5", "--average", "0.9"],
+  ...["--class-weights", "balanced", "--label-smoothing", "0.1", "--augment", "flip,shift,erase"],
+];
+
+for (const scheme of ["towers", "hybrid"]) {
+  mpiTest(`${scheme}: everything that changes the update, and the files of one process`, minutes(3), async () => {
+    const [alone, run] = [`one-${scheme}`, scheme];
+    await succeeds(train(1, alone, ...updates));
+    await succeeds(train(2, run, "--parallel", scheme, ...updates));
+    const config = JSON.parse(await readFile(join(folder, run, "config.json"), "utf8"));
+    assert.deepEqual([config.processes, config.parallel], [2, scheme]);
+    await assertSameLog(run, alone);
+    assert.deepEqual((await readdir(join(folder, run))).sort(), (await readdir(join(folder, alone))).sort());
+    for (const file of ["best.safetensors", "last.safetensors", "last.optimizer.safetensors"]) {
+      const [ours, theirs] = [await tensors(run, file), await tensors(alone, file)];
+      assert.deepEqual([...ours.keys()], [...theirs.keys()]);
+      for (const [name, values] of theirs) assertNear(ours.get(name), values, `${scheme}: ${file}: ${name}`);
+    }
+  });
+}
+
+/** Adam divides gradients by their size: where that is small, a difference of rounding is not. */
+function assertNear(ours: Float32Array | undefined, theirs: Float32Array, where: string): void {
+  assert.equal(ours?.length, theirs.length, where);
+  const distance = theirs.reduce((sum, x, i) => sum + (x - (ours?.[i] ?? Number.NaN)) ** 2, 0);
+  const size = theirs.reduce((sum, x) => sum + x * x, 0);
+  assert.ok(Math.sqrt(distance) <= 1e-3 * Math.sqrt(size) + 1e-6, `${where}: off by ${Math.sqrt(distance / size)}`);
+}
+
+function tensors(run: string, file: string): Promise<ReadonlyMap<string, Float32Array>> {
+  const all = new Map<string, Float32Array>();
+  return withReader(join(folder, run, file), async (reader) => {
+    await reader.stream(async (name, values) => void all.set(name, values.slice()));
+    return all;
+  });
+}
+
+mpiTest("any scheme and number of processes resumes a run, and the same one to the bit", minutes(4), async () => {
+  await succeeds(train(2, "whole", "--parallel", "towers", "--epochs", "4"));
+  await succeeds(train(2, "halved", "--parallel", "towers", "--epochs", "2"));
+  // The scheme of the stored run is the default.
+  const same = await succeeds(train(2, "halved", "--resume", "--epochs", "4"));
+  assert.doesNotMatch(same.stderr, /parallel:/);
+  assert.deepEqual(await lastWeights(join(folder, "halved")), await lastWeights(join(folder, "whole")));
+  const other = await succeeds(train(2, "halved", "--resume", "--epochs", "5", "--parallel", "hybrid"));
+  assert.match(other.stderr, /parallel: hybrid now, towers when the run began; results may differ slightly/);
+  const four = await succeeds(train(4, "halved", "--resume", "--epochs", "6", "--parallel", "hybrid"));
+  assert.match(four.stderr, /processes: 4 now, 2 when the run began/);
+  await succeeds(train(1, "halved", "--resume", "--epochs", "7"));
+  const epochs = (await timelessLog(join(folder, "halved"))).filter(({ testAccuracy }) => testAccuracy !== undefined);
+  assert.equal(epochs.length, 7);
+  await succeeds(train(1, "one-whole", "--epochs", "7"));
+  await assertSameLog("halved", "one-whole");
+});
+
+mpiTest("towers: mixup, a batch size that the processes do not divide, and rollback", minutes(3), async () => {
+  const flags = ["--epochs", "2", "--batch-size", "15", "--mixup", "0.4"];
+  await succeeds(train(1, "one-mixed", ...flags));
+  await succeeds(train(2, "mixed", "--parallel", "towers", ...flags));
+  await assertSameLog("mixed", "one-mixed");
+  const wild = ["--epochs", "1", "--learning-rate", "1e30", "--on-divergence", "rollback"];
+  const rescued = await succeeds(train(2, "rescued", "--parallel", "towers", ...wild, "--rollback-factor", "1e-32"));
+  assert.match(rescued.stderr, /back to iteration 0 with the learning rate × 1e-32 \(rollback 1 of 3\)/);
+});
+
+mpiTest("bench measures steps of several processes", minutes(2), async () => {
+  const bench = (...more: readonly string[]) => {
+    const flags = ["bench", "--network", "tiny.json", "--precision", "f32", "--batch-size", "4", "--rounds", "1"];
+    const place = { cwd: folder, env: { XDG_CACHE_HOME: folder } };
+    return startJob(process.execPath, [alexnet, ...flags, "--processes", "2", ...more], place).outcome;
+  };
+  const { stdout } = await succeeds(bench("--parallel", "towers", "--json"));
+  const { processes, parallel, networks } = JSON.parse(stdout);
+  assert.deepEqual([processes, parallel], [2, "towers"]);
+  const { imagesPerSecond, waitingFraction, exchangedBytes, peakMemoryBytes } = networks[0].joint;
+  assert.ok(imagesPerSecond.median > 0 && peakMemoryBytes.median > 1e6);
+  assert.ok(waitingFraction.median >= 0 && waitingFraction.median < 1);
+  // Own parts of conv2's 5×5 and conv3's 3×3 maps, units and scores, and both parts of gradients. Layouts may fill channels up to blocks of 16.
+  const [own, scores] = [4 * 25 + 4 * 9 + 8, 5];
+  const bytes = 4 * 4 * (own + scores + 2 * own);
+  assert.ok(exchangedBytes >= bytes && exchangedBytes <= 4 * bytes, `${exchangedBytes}, ${bytes}`);
+  const refused = await bench("--parallel", "data", "--batch-size", "5");
+  assert.equal(refused.exit, 2, refused.stderr);
+  assert.match(refused.stderr, /batch size 5: expected a multiple of 2/);
+});
+
+mpiTest("fine-tuning with frozen layers", minutes(3), async () => {
+  const flags = ["--from", "one-mixed", "--freeze", "conv", "--kept-views", "0", "--epochs", "1"];
+  await succeeds(train(1, "one-tuned", ...flags));
+  for (const scheme of ["towers", "hybrid"]) {
+    await succeeds(train(2, `tuned-${scheme}`, "--parallel", scheme, ...flags));
+    await assertSameLog(`tuned-${scheme}`, "one-tuned");
+  }
+});
