@@ -193,10 +193,10 @@ export class ReferenceTrainingProgram implements TrainingProgram {
   }
 
   async firstNonFinite(of: "values" | "gradients"): Promise<string | undefined> {
-    const isFinite = (tensor: Tensor) => this.#tensors.values(tensor).every((x) => Number.isFinite(Math.fround(x)));
+    const isSound = (tensor: Tensor) => this.#tensors.values(tensor).every((x) => Number.isFinite(Math.fround(x)));
     return of === "values"
-      ? [...this.parameters, ...this.#statistics].find(({ value }) => !isFinite(value))?.name
-      : this.parameters.find(({ gradient }) => !isFinite(gradient))?.name;
+      ? [...this.parameters, ...this.#statistics].find(({ value }) => !isSound(value))?.name
+      : this.parameters.find(({ gradient }) => !isSound(gradient))?.name;
   }
 
   scratch(length: number): Float32Array {
