@@ -155,6 +155,10 @@ test("a run learns, resumes to the bit, and comes back from each format", async 
   );
   assert.deepEqual(shape?.shape, [6 * 8 * 8, 1, 5, 5]);
   await assert.rejects(
+    openClassifier(at("whole"), { threads: 1, precision: "int8" }),
+    /^ConfigError: local1: localConv2d has no 8-bit form; use f32 or bf16$/,
+  );
+  await assert.rejects(
     exportModel(at("whole"), at("int8.onnx"), { int8: { threads: 1, dataDir: at("") } }),
     /local1: localConv2d has no 8-bit form; use f32/,
   );

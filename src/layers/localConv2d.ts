@@ -1,10 +1,10 @@
 /** Locally connected layer: a convolution with a kernel of its own for each output position. */
 import * as z from "zod/mini";
-import type { OpOptions } from "../engine/engine.ts";
+import type { Op, OpOptions } from "../engine/engine.ts";
 import { positiveInt, wholeNumber } from "../schema.ts";
-import { featureMap, outputExtent, type Shape } from "../shape.ts";
+import { featureMap, outputExtent, type Shape, sizeOf } from "../shape.ts";
 import { type LayerKind, neverRandom, notInInt8, reachesWindow, sameOptions, windowFormulas } from "./layer.ts";
-import { windowAttributes } from "./onnxGraph.ts";
+import { type OnnxGraph, windowAttributes } from "./onnxGraph.ts";
 
 /**
  * output[o, y, x] = bias[o, y, x] + Σ weight[o, y, x, i, ky, kx] · input[i, y·stride − padding + ky, x·stride − padding + kx].
@@ -54,42 +54,55 @@ export const localConv2dKind: LayerKind<"localConv2d"> = {
     input === "whole" && options.outChannels % parts === 0
       ? { ...options, outChannels: options.outChannels / parts }
       : undefined,
-  // ONNX has no such operator. The windows of each position are gathered as rows, and multiplied by its kernels:
+  // ONNX has no such operator: the windows of each position are rows that are multiplied by its kernels,
   // [P, N, window] · [P, window, outChannels] for P positions.
-  onnx({ name, options, inputShape, outputShape, parameters: [weight, bias] }, input, graph) {
-    const { padding } = options;
-    const [channels, height, width] = featureMap(name, inputShape);
-    const [outChannels, outHeight, outWidth] = featureMap(name, outputShape);
-    const positions = outHeight * outWidth;
-    const indices = (role: string, shape: readonly number[], value: (i: number) => number) =>
-      graph.constant(role, shape, () =>
-        Int32Array.from({ length: shape.reduce((product, extent) => product * extent, 1) }, (_, i) => value(i)),
-      );
-    const ones = () => graph.constant("ones", [channels, 1, 1, 1], () => new Float32Array(channels).fill(1));
-    const padded = padding
-      ? graph.node("Conv", [input, ones()], { ...windowAttributes(1, 1, padding), group: { int: channels } }, "padded")
-      : input;
-    const flat = graph.node("Flatten", [padded], { axis: { int: 1 } }, "flat");
-    const extents = [channels, height + 2 * padding, width + 2 * padding] as const;
-    const window = windowIndices(options, extents, outHeight, outWidth);
-    const shape = [positions, window.length / positions];
-    const places = indices("places", shape, (i) => window[i] as number);
-    const windows = graph.node("Gather", [flat, places], { axis: { int: 1 } }, "windows");
-    const rows = graph.node("Transpose", [windows], { perm: { ints: [1, 0, 2] } }, "rows");
-    const kernels = graph.node("Flatten", [weight?.name ?? ""], { axis: { int: 1 } }, "kernels");
-    const byPosition = (i: number) => (i % outChannels) * positions + Math.floor(i / outChannels);
-    const order = indices("order", [positions, outChannels], byPosition);
-    const ofPosition = graph.node("Gather", [kernels, order], { axis: { int: 0 } }, "kernelsOfPosition");
-    const columns = graph.node("Transpose", [ofPosition], { perm: { ints: [0, 2, 1] } }, "columns");
-    const product = graph.node("MatMul", [rows, columns], {}, "product");
+  onnx(op, input, graph) {
+    const { name, outputShape, parameters } = op;
+    const [outChannels, height, width] = featureMap(name, outputShape);
+    const positions = height * width;
+    const product = graph.node("MatMul", [onnxWindows(op, input, graph), onnxKernels(op, graph)], {}, "product");
     const sums = graph.node("Transpose", [product], { perm: { ints: [1, 2, 0] } }, "sums");
-    const outputs = indices("outputs", [outChannels, positions], (i) => i);
-    const biases = graph.node("Gather", [bias?.name ?? "", outputs], { axis: { int: 0 } }, "biases");
-    const plane = indices("plane", [outHeight, outWidth], (i) => i);
+    const outputs = indices(graph, "outputs", [outChannels, positions], (i) => i);
+    const biases = graph.node("Gather", [parameters[1]?.name ?? "", outputs], { axis: { int: 0 } }, "biases");
     const biased = graph.node("Add", [sums, biases], {}, "biased");
-    return graph.node("Gather", [biased, plane], { axis: { int: 2 } });
+    return graph.node("Gather", [biased, indices(graph, "plane", [height, width], (i) => i)], { axis: { int: 2 } });
   },
 };
+
+/** The windows of all positions, [P, N, window]. */
+function onnxWindows({ name, options, inputShape, outputShape }: Op<"localConv2d">, input: string, graph: OnnxGraph) {
+  const { padding } = options;
+  const [channels, height, width] = featureMap(name, inputShape);
+  const [, outHeight, outWidth] = featureMap(name, outputShape);
+  const ones = () => graph.constant("ones", [channels, 1, 1, 1], () => new Float32Array(channels).fill(1));
+  const padded = padding
+    ? graph.node("Conv", [input, ones()], { ...windowAttributes(1, 1, padding), group: { int: channels } }, "padded")
+    : input;
+  const flat = graph.node("Flatten", [padded], { axis: { int: 1 } }, "flat");
+  const extents = [channels, height + 2 * padding, width + 2 * padding] as const;
+  const inWindows = windowIndices(options, extents, outHeight, outWidth);
+  const positions = outHeight * outWidth;
+  const shape = [positions, inWindows.length / positions];
+  const places = indices(graph, "places", shape, (i) => inWindows[i] as number);
+  const windows = graph.node("Gather", [flat, places], { axis: { int: 1 } }, "windows");
+  return graph.node("Transpose", [windows], { perm: { ints: [1, 0, 2] } }, "rows");
+}
+
+/** The kernels of all positions, [P, window, outChannels]. */
+function onnxKernels({ name, outputShape, parameters: [weight] }: Op<"localConv2d">, graph: OnnxGraph) {
+  const [outChannels, height, width] = featureMap(name, outputShape);
+  const positions = height * width;
+  const flat = graph.node("Flatten", [weight?.name ?? ""], { axis: { int: 1 } }, "kernels");
+  const byPosition = (i: number) => (i % outChannels) * positions + Math.floor(i / outChannels);
+  const order = indices(graph, "order", [positions, outChannels], byPosition);
+  const ordered = graph.node("Gather", [flat, order], { axis: { int: 0 } }, "kernelsOfPosition");
+  return graph.node("Transpose", [ordered], { perm: { ints: [0, 2, 1] } }, "columns");
+}
+
+/** A constant of whole numbers. */
+function indices(graph: OnnxGraph, role: string, shape: Shape, value: (i: number) => number): string {
+  return graph.constant(role, shape, () => Int32Array.from({ length: sizeOf(shape) }, (_, i) => value(i)));
+}
 
 function countOutputs(name: string, options: OpOptions["localConv2d"], input: Shape): number {
   return options.outChannels * outputExtent(name, input, 1, options) * outputExtent(name, input, 2, options);

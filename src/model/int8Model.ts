@@ -4,7 +4,7 @@ import { withReader } from "../checkpoint/safetensorsReader.ts";
 import type { Engine } from "../engine/engine.ts";
 import { CheckpointError, ConfigError, DataError } from "../errors.ts";
 import { foldedNetwork, foldedWeights } from "../formats/foldScales.ts";
-import type { Quantization } from "../formats/quantization.ts";
+import { int8Layers, type Quantization } from "../formats/quantization.ts";
 import { checkedWeights, layerNaming, renamed } from "../formats/tensorNaming.ts";
 import { isStochastic, place } from "../network/network.ts";
 import { type CalibrationOptions, calibrate } from "./calibration.ts";
@@ -47,6 +47,7 @@ function requireInt8({ network }: Model, engine: Engine, onMessage: CalibrationO
   if (!support) {
     throw new ConfigError(`precision: the ${engine.name} engine has no int8; use the onednn engine, or f32`);
   }
+  int8Layers(foldedNetwork(network));
   if (isStochastic(network)) {
     const layer = place(network).find(({ randomness }) => randomness === "always")?.layer.name;
     throw new ConfigError(`precision: int8 has no dropout that stays active at evaluation (${layer}); use f32 or bf16`);

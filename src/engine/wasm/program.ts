@@ -240,7 +240,7 @@ function trainingTensors({ forward, tensors }: Compiled) {
   const trained = stored.flatMap(({ name, value, gradient }) => (gradient ? [{ name, value, gradient }] : []));
   const updated = stored.filter(({ isUpdated }) => isUpdated);
   // A sum of squares of f32 does not overflow in f64: it is finite exactly if all values are.
-  const isFinite = (tensor: EngineTensor) => Number.isFinite(tensors.sumOfSquares(tensor));
+  const isSound = (tensor: EngineTensor) => Number.isFinite(tensors.sumOfSquares(tensor));
   return {
     parameters: trained,
     frozen: stored.flatMap(({ name, value, gradient }) => (gradient ? [] : [{ name, value }])),
@@ -250,7 +250,7 @@ function trainingTensors({ forward, tensors }: Compiled) {
     sumOfSquares: async (given) => given.reduce((sum, tensor) => sum + tensors.sumOfSquares(tensor), 0),
     firstNonFinite: async (of) =>
       of === "values"
-        ? [...trained, ...updated].find(({ value }) => !isFinite(value))?.name
-        : trained.find(({ gradient }) => !isFinite(gradient))?.name,
+        ? [...trained, ...updated].find(({ value }) => !isSound(value))?.name
+        : trained.find(({ gradient }) => !isSound(gradient))?.name,
   } satisfies Partial<TrainingProgram>;
 }

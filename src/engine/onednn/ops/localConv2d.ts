@@ -53,11 +53,7 @@ export const buildLocalConv2d: Builder<"localConv2d"> = (context, op, input) => 
       plan.copy(outputGradient, asOutput(plan, e, gradient, format));
       if (weight.gradient && bias.gradient) {
         plan.enter(op.name, "backwardWeights");
-        const errors = { ...gradient, ...transposed(plan, [positions, outChannels, batch], format) };
-        const products = matrix(plan, weight.gradient, [positions, outChannels, window], "f32");
-        multiply(plan, errors, addWindows(context, e, input), products);
-        const total = matrix(plan, bias.gradient, [positions, 1, outChannels], "f32");
-        multiply(plan, rowOfOnes(context, [1, 1, batch], format), gradient, total);
+        addParameterGradients(context, e, input, gradient, { weight: weight.gradient, bias: bias.gradient });
         plan.enter(op.name, "backwardData");
       }
       if (!needed) return undefined;
@@ -67,6 +63,23 @@ export const buildLocalConv2d: Builder<"localConv2d"> = (context, op, input) => 
     },
   };
 };
+
+/** Gradients of the kernels, the errors of each position times its windows, and of the biases, the sums of the errors. */
+function addParameterGradients(
+  context: BuildContext,
+  e: Extents,
+  input: Value,
+  gradient: Value,
+  { weight, bias }: { readonly weight: Value; readonly bias: Value },
+): void {
+  const { plan, format } = context;
+  const { batch, positions, outChannels, window } = e;
+  const errors = { ...gradient, ...transposed(plan, [positions, outChannels, batch], format) };
+  const products = matrix(plan, weight, [positions, outChannels, window], "f32");
+  multiply(plan, errors, addWindows(context, e, input), products);
+  const ones = rowOfOnes(context, [1, 1, batch], format);
+  multiply(plan, ones, gradient, matrix(plan, bias, [positions, 1, outChannels], "f32"));
+}
 
 function extentsOf({ batchSize: batch }: BuildContext, op: Op<"localConv2d">): Extents {
   const { kernelSize, stride, padding } = op.options;
