@@ -4,36 +4,19 @@
  * most of zod is never needed.
  */
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
 import { rollup } from "rollup";
 import { dts } from "rollup-plugin-dts";
 import { builtNames } from "../src/exchange/webApp.ts";
+import { bundleSource, publicDeclarations } from "./bundle.ts";
 import { buildWebApp } from "./webApp.ts";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const compiler = join(root, "node_modules/@typescript/native/bin/tsc");
 /** One declaration file for each module, as the compiler writes them; not part of the package. */
 const declarations = join(root, "dist/declarations");
-
-const { exports, dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-/** Modules besides the entry points that Node.js starts by their path. */
-const started = [
-  "cli/main",
-  "dataset/pack/imageWorker",
-  "dataset/prepare/thread",
-  "server/decodeThread",
-  "server/engineChannel",
-  "server/engineProcess",
-];
-
-/** Paths of the declaration files that `exports` of package.json names. */
-function publicDeclarations(): readonly string[] {
-  const targets: readonly (string | { readonly types?: string })[] = Object.values(exports);
-  return targets.flatMap((target) => (typeof target === "string" ? [] : (target.types ?? [])));
-}
 
 /** Writes one declaration file. Throws Error for everything that rollup warns of. */
 async function rollDeclarations(path: string): Promise<void> {
@@ -47,25 +30,6 @@ async function rollDeclarations(path: string): Promise<void> {
   });
   await bundle.write({ file: join(root, path) });
   await bundle.close();
-}
-
-async function bundle(): Promise<void> {
-  const entries = publicDeclarations().map((path) => basename(path, ".d.ts"));
-  await build({
-    absWorkingDir: root,
-    entryPoints: [...entries, ...started].map((name) => `src/${name}.ts`),
-    outbase: "src",
-    outdir: "dist",
-    chunkNames: "chunks/[name]-[hash]",
-    bundle: true,
-    splitting: true,
-    format: "esm",
-    platform: "node",
-    target: "node20.9",
-    external: Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => name !== "zod"),
-    logLevel: "warning",
-  });
-  copyFileSync(join(root, "node_modules/zod/LICENSE"), join(root, "dist/chunks/zod.LICENSE"));
 }
 
 /** Writes the browser app with its sample. Throws Error without Fashion-MNIST, from which the sample is made. */
@@ -83,7 +47,8 @@ async function writeWebApp(): Promise<void> {
 
 rmSync(join(root, "dist"), { recursive: true, force: true });
 execFileSync(process.execPath, [compiler, "-p", join(root, "tsconfig.build.json")], { stdio: "inherit" });
-await bundle();
+await bundleSource(join(root, "dist"));
+copyFileSync(join(root, "node_modules/zod/LICENSE"), join(root, "dist/chunks/zod.LICENSE"));
 for (const path of publicDeclarations()) await rollDeclarations(path);
 await writeWebApp();
 rmSync(declarations, { recursive: true });

@@ -1,5 +1,5 @@
 /** The engines that run through every suite. */
-import type { Engine } from "../src/engine/engine.ts";
+import type { Engine, OpKind } from "../src/engine/engine.ts";
 import { createOneDnnEngine, type OneDnnOptions } from "../src/engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
 import { isNative } from "../src/engine/select/precision.ts";
@@ -16,6 +16,13 @@ export interface EngineUnderTest {
   readonly arithmetic: Arithmetic;
   /** Computed by a software adapter: suites of whole layers leave it out. */
   readonly isEmulated?: boolean;
+  /** Kinds of operations that it refuses. */
+  readonly lacks?: readonly OpKind[];
+}
+
+/** True if an engine has all kinds of some layers. */
+export function computes({ lacks = [] }: EngineUnderTest, layers: readonly { readonly kind: OpKind }[]): boolean {
+  return layers.every(({ kind }) => !lacks.includes(kind));
 }
 
 /** How an engine computes under its settings: what the bounds of the tests follow. */
@@ -96,6 +103,7 @@ const all: readonly EngineUnderTest[] = [
     settings: { precision: "f32", exact: true },
     arithmetic: f32,
     isEmulated: true,
+    lacks: ["batchNorm2d", "localConv2d"],
   },
   {
     name: "onednn, f32, exact",

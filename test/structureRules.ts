@@ -58,6 +58,7 @@ export const packageUsers: Readonly<Record<string, readonly string[]>> = {
     "src/report/charts/hover.ts",
     "src/report/charts/mapChart.ts",
     "src/report/charts/paceChart.ts",
+    "src/report/charts/precisionRecallChart.ts",
     "src/report/charts/rateFigure.ts",
     "src/report/charts/sweepFigure.ts",
   ],

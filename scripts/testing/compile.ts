@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
 import { stripsTypes } from "../../src/workerModule.ts";
+import { bundleSource } from "../bundle.ts";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -25,7 +26,7 @@ export async function compileCheckout(folder: string): Promise<Compiled> {
   const compiler = join(root, "node_modules/@typescript/native/bin/tsc");
   const output = ["--noEmit", "false", "--noCheck", "--inlineSourceMap", "--rootDir", root, "--outDir", modules];
   await promisify(execFile)(process.execPath, [compiler, "-p", join(root, "tsconfig.json"), ...output]);
-  await makePackage(modules, join(folder, "package"));
+  await makePackage(join(folder, "package"));
   return compiledIn(folder);
 }
 
@@ -38,9 +39,10 @@ export function compiledIn(folder: string): Compiled {
   return { importArguments: ["--import", hook.href], command };
 }
 
-async function makePackage(modules: string, folder: string): Promise<void> {
+/** Like an installation, besides one module that a test imports by its path. */
+async function makePackage(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const name of ["bin", "package.json"]) await cp(join(root, name), join(folder, name), { recursive: true });
-  await cp(join(modules, "src"), join(folder, "dist"), { recursive: true });
+  await bundleSource(join(folder, "dist"), ["dataset/pack/pack"]);
   await symlink(join(root, "node_modules"), join(folder, "node_modules"));
 }
