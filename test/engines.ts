@@ -4,6 +4,7 @@ import { createOneDnnEngine, type OneDnnOptions } from "../src/engine/onednn/one
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
 import { isNative } from "../src/engine/select/precision.ts";
 import { createWasmEngine } from "../src/engine/wasm/wasm.ts";
+import { hasBuilder } from "../src/engine/webgpu/ops/builders.ts";
 import { createWebGpuEngine } from "../src/engine/webgpu/webgpu.ts";
 import type { CompileSettings } from "./chains.ts";
 import { sharingOneDevice, skippedWithoutAdapter, softwareAdapter } from "./webgpuAdapter.ts";
@@ -16,13 +17,13 @@ export interface EngineUnderTest {
   readonly arithmetic: Arithmetic;
   /** Computed by a software adapter: suites of whole layers leave it out. */
   readonly isEmulated?: boolean;
-  /** Kinds of operations that it refuses. */
-  readonly lacks?: readonly OpKind[];
+  /** False for kinds of operations that it refuses. Default: all kinds are there. */
+  readonly has?: (kind: OpKind) => boolean;
 }
 
 /** True if an engine has all kinds of some layers. */
-export function computes({ lacks = [] }: EngineUnderTest, layers: readonly { readonly kind: OpKind }[]): boolean {
-  return layers.every(({ kind }) => !lacks.includes(kind));
+export function computes({ has }: EngineUnderTest, layers: readonly { readonly kind: OpKind }[]): boolean {
+  return layers.every(({ kind }) => has?.(kind) ?? true);
 }
 
 /** How an engine computes under its settings: what the bounds of the tests follow. */
@@ -103,7 +104,7 @@ const all: readonly EngineUnderTest[] = [
     settings: { precision: "f32", exact: true },
     arithmetic: f32,
     isEmulated: true,
-    lacks: ["batchNorm2d", "localConv2d"],
+    has: hasBuilder,
   },
   {
     name: "onednn, f32, exact",
