@@ -383,6 +383,10 @@ test("summary --json: the documented fields, for one network and for all", async
 test("doctor: this machine, as text and as JSON; without oneDNN it says what to install and exits 1", async () => {
   const { exit, stdout } = await alexnet("doctor");
   assert.equal(exit, 0, stdout);
+  assert.match(
+    stdout,
+    /^WebGPU +(only needed for --engine webgpu\. engine webgpu: .*; install .*|WebGPU 1 \(.*\).*)$/m,
+  );
   for (const says of [/^Node\.js +\d+\./m, /^oneDNN +2\.\d+\.\d+ at \//m, /^processor .*core/m, /^fashion-mnist /m])
     assert.match(stdout, says);
   const withoutMpi = await alexnet("doctor", { ALEXNET_MPI: "/nonexistent" });
@@ -392,7 +396,7 @@ test("doctor: this machine, as text and as JSON; without oneDNN it says what to 
     /^MPI +only needed for --processes\. MPI: ALEXNET_MPI: .*; set it to a libmpi, or unset it$/m,
   );
   const report = JSON.parse((await alexnet("doctor --json")).stdout);
-  assert.deepEqual(Object.keys(report), ["machine", "threads", "libraries", "onednn", "mpi", "datasets"]);
+  assert.deepEqual(Object.keys(report), ["machine", "threads", "libraries", "onednn", "webgpu", "mpi", "datasets"]);
   assert.equal(report.datasets[0].name, fashionMnist.name);
   assert.match(report.onednn.engine, /^oneDNN 2\./);
   const without = await alexnet("doctor", noOneDnn);

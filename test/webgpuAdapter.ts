@@ -12,7 +12,7 @@ const loader = `${CHROMIUM}/libvulkan.so.1`;
 /** Kept: an object of `create` that is collected takes the process with it. */
 const held: unknown[] = [];
 /** Kept: Dawn asks for the loader by its name only, and finds the one that is loaded. */
-let vulkan: unknown;
+const libraries = new Set<unknown>();
 
 /** Why tests on the adapter are skipped; false if they run: where it is, and where `CI` is set, which must have it. */
 export function skippedWithoutAdapter(env: NodeJS.ProcessEnv = process.env): string | false {
@@ -30,7 +30,7 @@ export const adapterVariables: Readonly<Record<string, string>> = {
 export function softwareAdapter(): WebGpu {
   if (!existsSync(driver)) throw new Error(`no ${driver}, though CI is set`);
   process.env["VK_DRIVER_FILES"] = driver;
-  if (existsSync(loader)) vulkan ??= koffi.load(loader);
+  if (libraries.size === 0 && existsSync(loader)) libraries.add(koffi.load(loader));
   return dawn([]);
 }
 

@@ -82,6 +82,11 @@ function formatWebGpu(webgpu: Diagnosis["webgpu"]): string {
   return `${webgpu.engine}${webgpu.isSoftware ? ": slower than the other engines" : ""}`;
 }
 
+/** Engine of `--engine auto` without oneDNN. */
+function withoutOneDnn(webgpu: Diagnosis["webgpu"]): string {
+  return "engine" in webgpu && !webgpu.isSoftware ? webgpu.engine : "wasm, several times slower than oneDNN";
+}
+
 async function tryMpi(): Promise<Diagnosis["mpi"]> {
   const { findMpi } = await import("../../communication/mpi/library.ts");
   const { findLauncher } = await import("../launch.ts");
@@ -119,7 +124,7 @@ function formatDiagnosis({ machine, threads, libraries, onednn, webgpu, mpi, dat
           ["engine", onednn.engine],
           ["precisions", formatPrecisions(onednn.precisions)],
         ] as const)
-      : ([["engine", `wasm, several times slower than oneDNN. ${onednn.problem}`]] as const)),
+      : ([["engine", `${withoutOneDnn(webgpu)}. ${onednn.problem}`]] as const)),
     ["WebGPU", formatWebGpu(webgpu)],
     ["MPI", formatMpi(mpi)],
     ...found.map(({ name, source }): readonly [string, string] => [name, source ?? "not on this machine"]),

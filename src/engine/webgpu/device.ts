@@ -225,7 +225,8 @@ export class Device {
   write(buffer: GpuBuffer, data: Float32Array | Uint32Array, length = data.length): void {
     this.submit();
     // Dawn takes the process down for memory that threads share.
-    const own = data.buffer instanceof ArrayBuffer ? data : this.#copyOf(data.subarray(0, length));
+    const isShared = typeof SharedArrayBuffer !== "undefined" && data.buffer instanceof SharedArrayBuffer;
+    const own = isShared ? this.#copyOf(data.subarray(0, length)) : data;
     this.#device.queue.writeBuffer(buffer, 0, own, 0, length);
   }
 

@@ -2,7 +2,7 @@
 import { DEPTH, type Tile } from "./product.ts";
 import { THREADS } from "./wgsl.ts";
 
-/** What the choice depends on, besides extents. */
+/** Properties of the adapter that the choice depends on. */
 export interface TileLimits {
   /** No workgroup memory: software adapters. */
   readonly isPlain: boolean;

@@ -110,6 +110,11 @@ const builders: { readonly [K in OpKind]?: Builder<K> } = {
   dropout: buildDropout,
 };
 
+/** True for the kinds that the engine has. */
+export function hasBuilder(kind: OpKind): boolean {
+  return builders[kind] !== undefined;
+}
+
 /** Adds an operation. Throws UnimplementedError for a kind that the engine lacks. */
 export function build<K extends OpKind>(context: BuildContext, op: Op<K>, input: FeatureMap, site: Site): Built {
   const builder: Builder<K> | undefined = builders[op.kind];
