@@ -110,15 +110,19 @@ describe("faults of the browser app", { skip: skippedWithoutChromium() }, () => 
   it("continues a run once a frozen tab is shown again", async () => {
     const { page, problems } = await app.open(wide, `${app.url}/#train`);
     await addTwoClasses(page);
-    await createRun(page, 60);
+    await createRun(page, 500);
     await page.getByRole("button", { name: "Start" }).click();
     await page.getByText(/^Training$/).waitFor();
     const session = await page.context().newCDPSession(page);
     await session.send("Page.setWebLifecycleState", { state: "frozen" });
     await new Promise((resolve) => setTimeout(resolve, 500));
     await session.send("Page.setWebLifecycleState", { state: "active" });
-    await page.locator('section [role="status"]', { hasText: "Finished" }).waitFor();
-    await page.getByText("60.00 / 60").waitFor();
+    const iteration = async () => Number((await page.locator(".figures dd").first().innerText()).replace(",", ""));
+    const before = await iteration();
+    while ((await iteration()) <= before) await page.waitForTimeout(100);
+    await page.getByRole("button", { name: "Pause" }).press("Enter");
+    await page.locator('section [role="status"]', { hasText: "Paused" }).waitFor();
+    await page.getByText("Saved in this browser").waitFor();
     assert.deepEqual(problems(), []);
     await page.context().close();
   });
