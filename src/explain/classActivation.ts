@@ -45,8 +45,10 @@ export async function createClassActivator(
     precision: "f32",
     exact,
     inputGradient: true,
+    // As at evaluation: statistics of one image would be others than those of training.
+    frozen: ops.map(({ name }) => name),
   });
-  await writeWeights(program, program.parameters, weights);
+  await writeWeights(program, program.frozen, weights);
   const outputs = sizeOf(program.outputShape);
   return {
     layer,
