@@ -74,7 +74,7 @@ async function train(page: Page): Promise<void> {
   await page.locator(".matrix").waitFor({ timeout: 0 });
   await page.getByRole("button", { name: "Pause" }).click();
   await page.getByRole("button", { name: "Start" }).waitFor({ timeout: 0 });
-  await page.getByRole("button", { name: /^Shirt as T-shirt/ }).click();
+  await page.getByRole("button", { name: /^Shirt as Coat/ }).click();
   await page.getByRole("heading", { name: /^Images of Shirt/ }).waitFor();
 }
 

@@ -32,6 +32,7 @@ describe("the browser app", { skip: skippedWithoutChromium() }, () => {
   it("classifies without a network, as Node.js does, and explains the prediction", async () => {
     const { page, problems } = await app.open();
     await page.locator(".status", { hasText: "parameters" }).waitFor();
+    await page.getByText("Kept in this browser").waitFor();
     await page.context().setOffline(true);
     await page.setInputFiles(chooser, image);
     await page.locator(".classes tbody tr").nth(4).waitFor();

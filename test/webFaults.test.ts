@@ -110,7 +110,7 @@ describe("faults of the browser app", { skip: skippedWithoutChromium() }, () => 
   it("continues a run once a frozen tab is shown again", async () => {
     const { page, problems } = await app.open(wide, `${app.url}/#train`);
     await addTwoClasses(page);
-    await createRun(page, 60);
+    await createRun(page, 500);
     await page.getByRole("button", { name: "Start" }).click();
     await page.getByText(/^Training$/).waitFor();
     const session = await page.context().newCDPSession(page);
@@ -118,7 +118,7 @@ describe("faults of the browser app", { skip: skippedWithoutChromium() }, () => 
     await new Promise((resolve) => setTimeout(resolve, 500));
     await session.send("Page.setWebLifecycleState", { state: "active" });
     await page.locator('section [role="status"]', { hasText: "Finished" }).waitFor();
-    await page.getByText("60.00 / 60").waitFor();
+    await page.getByText("500.00 / 500").waitFor();
     assert.deepEqual(problems(), []);
     await page.context().close();
   });

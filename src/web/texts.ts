@@ -224,7 +224,7 @@ export const texts = {
   ],
   confusionCell: ["{label} as {predicted}: {count}", "{label} 判为 {predicted}：{count}"],
   wrong: ["Wrong predictions", "错误预测"],
-  noWrong: ["None yet.", "暂无。"],
+  noImages: ["None", "无"],
   wrongCaption: ["{label}, predicted as {predicted} ({percent})", "{label}，判为 {predicted}（{percent}）"],
   cellImages: ["Images of {label} predicted as {predicted}", "{label} 判为 {predicted} 的图像"],
   results: ["Result", "结果"],

@@ -45,6 +45,7 @@ export function createTestPart(worker: Connection<TrainerApi>): TestPart {
   }
 
   async function gallery(images: readonly TestedImage[], classNames: readonly string[]): Promise<HTMLElement> {
+    if (images.length === 0) return h("p", {}, t("noImages"));
     const pixels = await worker.call(
       "testImages",
       images.map(({ index }) => index),
@@ -92,7 +93,7 @@ export function createTestPart(worker: Connection<TrainerApi>): TestPart {
       .filter(({ label, predicted }) => label !== predicted)
       .toSorted((a, b) => b.probability - a.probability)
       .slice(0, SHOWN);
-    const shownImages = worst.length > 0 ? await gallery(worst, classNames) : h("p", {}, t("noWrong"));
+    const shownImages = await gallery(worst, classNames);
     if (shown === latest) fill(wrong, h("h2", {}, t("wrong")), shownImages);
   }
 
