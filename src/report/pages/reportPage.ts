@@ -1,4 +1,5 @@
 /** Report of a run as one self-contained HTML file. */
+import type { Interval } from "../../training/evaluation/intervals.ts";
 import { labelSetFigures } from "../../training/evaluation/metrics.ts";
 import { type MultiLabelFigures, type Thresholds, thresholdOf } from "../../training/evaluation/multiLabel.ts";
 import { accuracyNameOf } from "../accuracyName.ts";
@@ -109,9 +110,6 @@ function figures(results: ReportResults, evaluation: EvaluationReport | undefine
     ? formatMultiLabel(ofSets)
     : ([
         ["test accuracy", evaluation && percent(evaluation.top1Accuracy)],
-        ...(evaluation?.accuracyInterval
-          ? ([["95 % interval", formatInterval(evaluation.accuracyInterval)]] as const)
-          : []),
         ...(evaluation ? formatAverages(evaluation) : []),
       ] as const);
   const isOther = last !== undefined && shownEpoch !== undefined && last.epoch !== shownEpoch;
@@ -120,6 +118,7 @@ function figures(results: ReportResults, evaluation: EvaluationReport | undefine
     : [];
   const shown: readonly (readonly [name: string, value: string | undefined])[] = [
     [isOther ? `${best[0]}, best (epoch ${formatEpoch(shownEpoch)})` : best[0], best[1]],
+    ...(evaluation?.accuracyInterval ? ([["95 % interval", interval(evaluation.accuracyInterval)]] as const) : []),
     ...lasts,
     [`train ${full}, epoch`, trainAccuracy === undefined ? undefined : percent(trainAccuracy)],
     ["train loss, epoch", trainLoss === undefined ? undefined : formatLoss(trainLoss)],
@@ -135,6 +134,11 @@ function figures(results: ReportResults, evaluation: EvaluationReport | undefine
 /** Figures of images with label sets; undefined if each image has one class. */
 function labelSetsOf({ confusion, multiLabel }: EvaluationReport): MultiLabelFigures | undefined {
   return labelSetFigures({ confusion: confusion ?? [], ...(multiLabel ? { multiLabel } : {}) });
+}
+
+/** An interval that does not wrap. */
+function interval(ends: Interval | null | undefined): string {
+  return formatInterval(ends).replace(" ", "\u00a0");
 }
 
 function classAccuracies(evaluation: EvaluationReport): Markup {
@@ -174,9 +178,9 @@ function classTable({ perClass, images }: EvaluationReport, threshold?: Threshol
     own.className,
     formatCount(own.images),
     text(own.precision),
-    formatInterval(own.precisionInterval),
+    interval(own.precisionInterval),
     text(own.recall),
-    formatInterval(own.recallInterval),
+    interval(own.recallInterval),
     text(own.f1),
     text(own.averagePrecision),
     text(own.rocAuc),

@@ -51,7 +51,7 @@ export function examineLabels(labels: ArrayLike<number>, classes: number): Label
         const p = probabilities[i] as number;
         if (labels[i] === c) own[i] = p;
         else other[i] = Math.max(other[i] as number, p);
-        // Of equal probabilities, the first class.
+        // The first class of equal probabilities.
         if (threshold === null || p < threshold || p <= (confident[i] as number)) continue;
         confident[i] = p;
         suggested[i] = c;
