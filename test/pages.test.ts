@@ -1,5 +1,5 @@
 /**
- * Report, comparison and live page in Chromium: nothing is fetched, everyone can read and operate them, in light and dark, on a phone and on
+ * Report, comparison, experiment and live page in Chromium: nothing is fetched, everyone can read and operate them, in light and dark, on a phone and on
  * paper, with and without scripts.
  */
 /// <reference lib="dom" />
@@ -11,6 +11,7 @@ import { after, before, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { type LiveServer, serveLive } from "../src/cli/liveServer.ts";
+import { reproduce } from "../src/experiments/reproduce.ts";
 import { findNetwork } from "../src/network/alexnet.ts";
 import { summarize } from "../src/network/summary.ts";
 import { chartFigure, scrollingTable } from "../src/report/pages/htmlParts.ts";
@@ -49,6 +50,20 @@ async function serveRun(directory: string): Promise<LiveServer> {
   return serveLive(await createLiveRun(directory, { fractionOfTime: 1000 }), { host: "127.0.0.1", port: 0 });
 }
 
+/** The page of an experiment, with lines and with rows of dots. */
+async function experimentPage(settings: object): Promise<string> {
+  const arms = ["ReLU, paper", "tanh, paper"];
+  const own = { ...settings, dataset: "fashion-mnist", network: tinyNetwork, trainLimit: 200 };
+  const done = await reproduce("relu-tanh", {
+    output: join(folder, "made"),
+    seeds: 2,
+    arms,
+    search: [0.01],
+    settings: own,
+  });
+  return done.page ?? "";
+}
+
 /** A report with the drawing and the layers of AlexNet, the longest network. */
 function longReport(report: string): string {
   const network = findNetwork("alexnet");
@@ -82,6 +97,7 @@ describe("pages", { skip }, () => {
     for (const [name, file] of [
       ["report", join(first, "report.html")],
       ["comparison", compared],
+      ["experiment", await experimentPage(options)],
     ] as const) {
       const { href } = pathToFileURL(file);
       pages.set(name, { url: href, allowed: href });
@@ -97,7 +113,7 @@ describe("pages", { skip }, () => {
     if (folder) await rm(folder, { recursive: true });
   });
 
-  for (const name of ["report", "comparison", "live"]) {
+  for (const name of ["report", "comparison", "experiment", "live"]) {
     for (const look of looks) {
       const { width, colorScheme, media } = look;
       test(`${name}, ${width} pixels, ${media ?? colorScheme}: no complaint, no serious finding, nothing beside the page`, async () => {
@@ -118,7 +134,7 @@ describe("pages", { skip }, () => {
     }
   }
 
-  for (const name of ["report", "comparison", "live", "long"]) {
+  for (const name of ["report", "comparison", "experiment", "live", "long"]) {
     for (const width of [360, 768, 1280, 2560]) {
       test(`${name}, ${width} pixels: nothing is wider than the page or its column, unless it scrolls in its own box`, async () => {
         const { url, allowed } = pages.get(name) as { url: string; allowed: string };

@@ -48,6 +48,7 @@ async function resultsOf(name: string): Promise<ExperimentResult> {
 /** Settings and arms of each experiment's small run. */
 const cases: Readonly<Record<string, Partial<ReproduceOptions>>> = {
   "relu-tanh": { arms: ["ReLU, paper", "tanh, paper"], search: [0.01, 0.03], settings: { epochs: 2 } },
+  "lrn-cifar10": { settings: { inputSize: 24, multipliers: {} }, arms: ["no normalization", "batch normalization"] },
   ablations: { arms: ["all methods", "no weight decay", "no colour noise"] },
   "ablations-227": { arms: ["all methods", "no weight decay"] },
   "input-224-227": { seeds: 2 },

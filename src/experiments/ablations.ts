@@ -1,5 +1,5 @@
 /** Ablations: every method of the paper removed in turn, on CIFAR-10 and, with the 227 network, on Fashion-MNIST. */
-import { conv2d, dropout, flatten, linear, localResponseNorm, maxPool2d, relu } from "../layers/kinds.ts";
+import { batchNorm2d, conv2d, dropout, flatten, linear, localResponseNorm, maxPool2d, relu } from "../layers/kinds.ts";
 import type { Network } from "../network/network.ts";
 import { parseRecipe } from "../training/recipe.ts";
 import type { Values } from "./armResults.ts";
@@ -17,20 +17,22 @@ interface Sizes {
 
 /** The methods in a network. */
 interface Parts {
-  readonly norm: boolean;
+  readonly norm: "local response" | "batch" | "none";
   readonly overlap: boolean;
   readonly dropout: boolean;
   readonly towers: boolean;
 }
 
-const allParts: Parts = { norm: true, overlap: true, dropout: true, towers: true };
+const allParts: Parts = { norm: "local response", overlap: true, dropout: true, towers: true };
 
 function network({ name, input, conv1, widths, hidden }: Sizes, change: Partial<Parts> = {}): Network {
   const parts = { ...allParts, ...change };
   // The network of one device has half of the kernels except in conv5 (§3.2 of the paper, footnote), so that both have about as many parameters.
   const [w1, w2, w3, w4, w5] = parts.towers ? widths : widths.map((width, i) => (i < 4 ? width / 2 : width));
   const groups = parts.towers ? 2 : 1;
-  const norm = (layer: string) => (parts.norm ? [localResponseNorm(layer)] : []);
+  // Batch normalization stands before ReLU (Ioffe and Szegedy 2015), local response normalization after it.
+  const before = (layer: string) => (parts.norm === "batch" ? [batchNorm2d(layer)] : []);
+  const after = (layer: string) => (parts.norm === "local response" ? [localResponseNorm(layer)] : []);
   const pool = (layer: string) => maxPool2d(layer, { kernelSize: parts.overlap ? 3 : 2, stride: 2 });
   const drop = (layer: string) => (parts.dropout ? [dropout(layer, { probability: 0.5 })] : []);
   return {
@@ -40,12 +42,14 @@ function network({ name, input, conv1, widths, hidden }: Sizes, change: Partial<
     input,
     layers: [
       conv2d("conv1", { outChannels: w1 as number, ...conv1 }),
+      ...before("norm1"),
       relu("relu1"),
-      ...norm("norm1"),
+      ...after("norm1"),
       pool("pool1"),
       conv2d("conv2", { outChannels: w2 as number, kernelSize: 5, padding: 2, groups }),
+      ...before("norm2"),
       relu("relu2"),
-      ...norm("norm2"),
+      ...after("norm2"),
       pool("pool2"),
       conv2d("conv3", { outChannels: w3 as number, kernelSize: 3, padding: 1 }),
       relu("relu3"),
@@ -67,6 +71,8 @@ function network({ name, input, conv1, widths, hidden }: Sizes, change: Partial<
 }
 
 const all = "all methods";
+/** All methods, with the successor of local response normalization. */
+const batch = "batch normalization";
 
 /** A method that is removed, its effect in the paper, and the measure of it. */
 interface Method {
@@ -81,7 +87,7 @@ interface Method {
 const methods: readonly Method[] = [
   {
     arm: "no normalization",
-    values: (sizes) => ({ network: network(sizes, { norm: false }) }),
+    values: (sizes) => ({ network: network(sizes, { norm: "none" }) }),
     measure: "testError",
     effect: "test error without local response normalization",
     published: "+1.4 points (top-1, §3.3); +2 points on CIFAR-10",
@@ -153,11 +159,22 @@ function partsOf(
 ): Pick<Experiment, "arms" | "findings" | "figures" | "evaluations" | "measures"> {
   const arms: readonly Arm[] = [
     { name: all, values: { network: network(sizes) } },
+    { name: batch, values: { network: network(sizes, { norm: "batch" }) } },
     ...removed.map(({ arm, values }) => ({ name: arm, values: { network: network(sizes), ...values(sizes) } })),
   ];
   return {
     arms,
-    findings: removed.map(findingOf),
+    findings: [
+      ...removed.map(findingOf),
+      {
+        name: "test error with local response normalization − with batch normalization",
+        compare: "difference",
+        of: { arm: all, measure: "testError" },
+        to: { arm: batch, measure: "testError" },
+        published: "batch normalization is called the successor",
+        above: 0,
+      },
+    ],
     evaluations: [{ name: "trainError", title: "training error", networks: 1, split: "train", limit: 10_000 }],
     measures: ["testError", "trainError", "gap", "step"],
     figures: [

@@ -18,6 +18,8 @@ export interface SeedResult {
   readonly status: "finished" | "diverged";
   /** Values by measure; infinite for a target that was not reached. */
   readonly measures: Readonly<Record<string, number>>;
+  /** Training time of all networks, in seconds. */
+  readonly seconds: number;
   /** Log of the first network. */
   readonly log: readonly LogEntry[];
 }

@@ -91,7 +91,7 @@ export const dataSize: Experiment = {
     "All fits have random reflections and no other augmentation.",
   ],
   quick: {
-    settings: { epochs: 1, testLimit: 500 },
+    settings: { epochs: 0.5, testLimit: 500 },
     arms: [
       nameOf(stretched, 1000),
       ...[native, cropped, resized].flatMap((series) => [1000, 5000].map((n) => nameOf(series, n))),

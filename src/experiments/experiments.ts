@@ -7,12 +7,14 @@ import type { Experiment } from "./experiment.ts";
 import { fit } from "./fit.ts";
 import { flowers } from "./flowers.ts";
 import { input224 } from "./input224.ts";
+import { lrnCifar10 } from "./lrnCifar10.ts";
 import { reluTanh } from "./reluTanh.ts";
 import { viewsEnsembles } from "./viewsEnsembles.ts";
 
 /** All experiments, in the order of the list. */
 export const experiments: readonly Experiment[] = [
   reluTanh,
+  lrnCifar10,
   ablations,
   ablationsFashion,
   input224,

@@ -67,6 +67,7 @@ function results(arms: Readonly<Record<string, readonly (number | undefined)[]>>
       runs: [],
       status: "finished",
       measures: value === undefined ? {} : { testError: value },
+      seconds: 1,
       log: [],
     })),
   }));

@@ -182,7 +182,7 @@ function pageOf(
   const right = (heading: string) => ({ heading, align: "right" }) as const;
   const described = measures.map((name) => ({ name, ...describeMeasure(experiment, name) }));
   const { machine, settings, overrides, arms } = result;
-  const seconds = results.flatMap(({ seeds }) => seeds.map(({ log }) => log.at(-1)?.seconds ?? 0));
+  const seconds = results.flatMap(({ seeds }) => seeds.map((each) => each.seconds));
   return {
     ...result,
     notes,

@@ -163,7 +163,16 @@ function armResult(
     ...(arm.at === undefined ? {} : { at: arm.at }),
     ...(value === undefined ? {} : { chosen: value }),
     values: settings,
-    seeds: [{ seed, runs: own.map(({ run }) => run), status, measures: measuresOf({ log, status }, evaluated), log }],
+    seeds: [
+      {
+        seed,
+        runs: own.map(({ run }) => run),
+        status,
+        measures: measuresOf({ log, status }, evaluated),
+        seconds: own.reduce((sum, each) => sum + (each.log.at(-1)?.seconds ?? 0), 0),
+        log,
+      },
+    ],
   };
 }
 

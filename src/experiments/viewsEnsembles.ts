@@ -64,5 +64,5 @@ export const viewsEnsembles: Experiment = {
     "Images of 32 pixels are cropped to 28, so that the five positions of the ten views differ by at most 4 pixels.",
     "Errors are those of the last weights.",
   ],
-  quick: { settings: { trainLimit: 1000, testLimit: 500, epochs: 1 } },
+  quick: { settings: { trainLimit: 1000, testLimit: 200, epochs: 1 } },
 };

@@ -33,8 +33,8 @@ export const reproduce: CommandSpec = {
   examples: [
     ["alexnet reproduce", "the experiments, what they need, how long they take"],
     ["alexnet reproduce ablations-227 --quick", "runs/ablations-227-quick/index.html"],
-    ["alexnet reproduce relu-tanh --output relu --max-minutes 40", "a part now, the rest later"],
-    ["alexnet reproduce relu-tanh --output relu --seeds 5", "two further seeds"],
+    ["alexnet reproduce relu-tanh --max-minutes 40", "a part now, the rest later"],
+    ["alexnet reproduce relu-tanh --seeds 5", "two further seeds"],
   ],
   notes: `
 Repeats an experiment of the paper or of its study. The directory contains

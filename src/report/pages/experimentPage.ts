@@ -33,6 +33,8 @@ const style = `
 .findings th[scope="row"] { min-width: 9rem; }
 .findings .holds { color: var(--right); font-weight: 600; }
 .findings .fails { color: var(--wrong); font-weight: 600; }
+.configurations thead th, .configurations thead button { white-space: normal; vertical-align: bottom; }
+.configurations thead th { min-width: 5rem; }
 .conclusion { font-weight: 600; }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; }
 @media (max-width: 40rem) {
@@ -58,7 +60,7 @@ export function renderExperiment(page: ExperimentPage): string {
 ${findingTable(page)}
 </section>
 ${charts.map(chartSection)}
-<section>
+<section class="configurations">
 <h2>Configurations</h2>
 <p>${quick ? "Quick run. " : ""}Mean over the seeds ± sample standard deviation.</p>
 ${scrollingTable(armTable)}
