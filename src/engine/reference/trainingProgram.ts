@@ -55,7 +55,15 @@ export class ReferenceTrainingProgram implements TrainingProgram {
   #step: Step | undefined;
 
   constructor(request: CompileRequest) {
-    const { batchSize, inputShape, inputGradient = false, frozen = [], loss, communicator = alone, gathers = [] } = request;
+    const {
+      batchSize,
+      inputShape,
+      inputGradient = false,
+      frozen = [],
+      loss,
+      communicator = alone,
+      gathers = [],
+    } = request;
     requireOneProcess(request);
     const rows = firstRows(communicator, gathers, batchSize);
     const segments = segmentsOf(request, true);
