@@ -46,10 +46,12 @@ export type { RawImage } from "./image/rawImage.ts";
 export {
   adaptiveAveragePool2d,
   averagePool2d,
+  batchNorm2d,
   conv2d,
   dropout,
   flatten,
   linear,
+  localConv2d,
   localResponseNorm,
   maxPool2d,
   relu,

@@ -44,10 +44,12 @@ export type { RawImage } from "./image/rawImage.ts";
 export {
   adaptiveAveragePool2d,
   averagePool2d,
+  batchNorm2d,
   conv2d,
   dropout,
   flatten,
   linear,
+  localConv2d,
   localResponseNorm,
   maxPool2d,
   relu,

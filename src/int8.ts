@@ -19,9 +19,9 @@ export interface RoundedParameter {
 
 /**
  * An operation's effect on 8-bit activations. `kept`: passes 8-bit values through unchanged. `clamped`: sets values below 0 to 0, as rounding to a range
- * from 0 does, so values are rounded after it and not before it. `computed`: computes new values, which are rounded again.
+ * from 0 does, so values are rounded after it and not before it. `computed`: computes new values, which are rounded again. `none`: has no 8-bit form.
  */
-export type Int8Effect = "kept" | "clamped" | "computed";
+export type Int8Effect = "kept" | "clamped" | "computed" | "none";
 
 /** The quantization of a network to int8: everything needed to compute it. */
 export interface Int8Scheme {

@@ -3,6 +3,7 @@ import { totalmem } from "node:os";
 import { constrainedMemory } from "node:process";
 import { bytesPerNumber, formatBytes, MAX_TENSOR_BYTES } from "./bytes.ts";
 import { ShapeError } from "./errors.ts";
+import { learned } from "./learned.ts";
 import { formatShape, type Shape, sizeOf } from "./shape.ts";
 
 /** A chain to compile, see `CompileRequest`. */
@@ -11,7 +12,7 @@ interface Chain {
     readonly name: string;
     readonly inputShape: Shape;
     readonly outputShape: Shape;
-    readonly parameters: readonly { readonly shape: Shape }[];
+    readonly parameters: readonly { readonly shape: Shape; readonly isStatistic?: true }[];
   }[];
   readonly inputShape: Shape;
   readonly batchSize: number;
@@ -42,7 +43,9 @@ export function requireMemory(
     );
   }
   const stored = ops.filter(({ parameters }) => parameters.length > 0);
-  const parameters = stored.reduce((sum, op) => op.parameters.reduce((all, { shape }) => all + bytes(shape), sum), 0);
+  const all = stored.flatMap((op) => op.parameters);
+  const bytesOf = (tensors: typeof all) => tensors.reduce((sum, { shape }) => sum + bytes(shape), 0);
+  const parameters = bytesOf(all);
   const sizes = ops.map(({ name, inputShape: from, outputShape: to }) => ({
     name,
     bytes: batchSize * (bytes(from) + bytes(to)),
@@ -52,7 +55,7 @@ export function requireMemory(
     bytes: input,
   });
   const kept = stored.reduce((sum, op) => sum + batchSize * bytes(op.inputShape), 0);
-  const training = 2 * parameters + Math.max(kept, largest.bytes);
+  const training = parameters + bytesOf([...learned(all)]) + Math.max(kept, largest.bytes);
   const needed = purpose === "training" ? training : parameters + largest.bytes;
   if (needed <= limit) return;
   throw new ShapeError(

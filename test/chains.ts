@@ -73,6 +73,7 @@ export function behindConvolution<C extends Pick<Chain, "input" | "layers">>(cha
 /** The values that `fillParameters` gives a parameter if nothing else is said. */
 export function parameterValues(name: string, length: number): Float32Array {
   if (name === "identity.bias") return new Float32Array(length);
+  if (name.endsWith(".running_var")) return uniform(name, length, 0.5, 1.5);
   if (name !== "identity.weight") return uniform(name, length, -0.5, 0.5);
   const channels = Math.sqrt(length);
   return new Float32Array(length).map((_, i) => Number(i % (channels + 1) === 0));

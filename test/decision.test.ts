@@ -59,7 +59,8 @@ test("without validation images: fitted on half of the test images, evaluated on
 });
 
 test("stored with the weights, which stay the same; predictions and ONNX divide the logits; removed again", async () => {
-  const weightsOf = () => withReader(best(), async (reader) => Promise.all(reader.tensors.map(({ name }) => reader.read(name))));
+  const weightsOf = () =>
+    withReader(best(), async (reader) => Promise.all(reader.tensors.map(({ name }) => reader.read(name))));
   const [plain, weights, before] = [await predicted(at("run")), await weightsOf(), await loadModel(best())];
   const args = ["evaluate", at("run"), "--temperature", "fit", "--coverage", "0.5", "--json", "--threads", "1"];
   const { exit, stdout, stderr } = await runMain(...args);

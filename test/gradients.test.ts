@@ -11,10 +11,12 @@ import { softmaxCrossEntropy } from "../src/engine/reference/softmaxCrossEntropy
 import {
   adaptiveAveragePool2d,
   averagePool2d,
+  batchNorm2d,
   conv2d,
   dropout,
   flatten,
   linear,
+  localConv2d,
   localResponseNorm,
   maxPool2d,
   relu,
@@ -26,7 +28,7 @@ import type { Network } from "../src/network/network.ts";
 import { fillUniform, permutation, randomStream } from "../src/random.ts";
 import { sizeOf } from "../src/shape.ts";
 import { assertClose } from "./assertClose.ts";
-import { opsOf } from "./chains.ts";
+import { need, opsOf } from "./chains.ts";
 
 const epsilon = 1e-6;
 /** Rounding of L in f64 is about 1e-16 · |L| / ε = 1e-9, curvature ε² · |L‴| = 1e-12: both far below. */
@@ -36,6 +38,10 @@ const draw = { training: true, seed: 3, counter: 5 };
 interface Case {
   readonly input: Network["input"];
   readonly layers: readonly AnyLayer[];
+  /** Number of images of the batch. Default 1. */
+  readonly images?: number;
+  /** Layers whose running statistics are used. Default none. */
+  readonly frozen?: readonly string[];
 }
 
 /** At least one for every kind: leaving a kind out does not compile. */
@@ -51,6 +57,17 @@ const cases: { readonly [K in OpKind]: Readonly<Record<string, Case>> } = {
       layers: [conv2d("c", { outChannels: 6, kernelSize: 5, stride: 2, padding: 2, groups: 2 })],
     },
     "window 1, padding 1": { input: [2, 3, 3], layers: [conv2d("c", { outChannels: 2, kernelSize: 1, padding: 1 })] },
+  },
+  localConv2d: {
+    "window 3, padding 1": {
+      input: [2, 4, 3],
+      layers: [localConv2d("l", { outChannels: 3, kernelSize: 3, padding: 1 })],
+    },
+    "stride 2, not reaching the last column": {
+      images: 2,
+      input: [3, 5, 6],
+      layers: [localConv2d("l", { outChannels: 2, kernelSize: 3, stride: 2 })],
+    },
   },
   linear: {
     "12 to 5": { input: [3, 2, 2], layers: [flatten("f"), linear("l", { outFeatures: 5 })] },
@@ -76,6 +93,24 @@ const cases: { readonly [K in OpKind]: Readonly<Record<string, Case>> } = {
       layers: [localResponseNorm("n", { size: 3, alpha: 1.5, beta: 0.75, k: 0.5, region: "withinChannel" })],
     },
     "window 1": { input: [3, 2, 2], layers: [localResponseNorm("n", { size: 1, alpha: 1, beta: 2, k: 1 })] },
+  },
+  batchNorm2d: {
+    "3 images": { images: 3, input: [2, 3, 2], layers: [batchNorm2d("n")] },
+    "2 images, a large eps, no weights": {
+      images: 2,
+      input: [3, 2, 2],
+      layers: [batchNorm2d("n", { eps: 0.5, affine: false })],
+    },
+    "1 image, after a convolution": {
+      input: [2, 3, 3],
+      layers: [conv2d("c", { outChannels: 3, kernelSize: 2 }), batchNorm2d("n")],
+    },
+    frozen: {
+      images: 2,
+      input: [2, 3, 2],
+      layers: [batchNorm2d("n"), batchNorm2d("m")],
+      frozen: ["n"],
+    },
   },
   maxPool2d: {
     overlapping: { input: [2, 7, 6], layers: [maxPool2d("p", { kernelSize: 3, stride: 2 })] },
@@ -139,18 +174,34 @@ const crossEntropy = crossEntropyWith((classes) => Float64Array.from({ length: c
 /** Of no sum in particular, as class weights make them. */
 const weightedCrossEntropy = crossEntropyWith((classes) => random("targets", classes).map(Math.abs));
 
-function checkGradients({ input, layers }: Case, loss: Loss): void {
-  const chain = new Chain(opsOf({ input, layers, batchSize: 1 }), input, 1);
-  const gradients = new GradientChain(chain, "input");
-  for (const { name, values } of chain.parameters.flat()) values.set(random(name, values.length));
-  const image = distinct(sizeOf(input));
-  const inputGradient = gradients.backward(0, draw, loss(chain.forward(0, image, draw)).gradient).slice();
-  const valueOfLoss = () => loss(chain.forward(0, image, draw)).loss;
-  assertClose(inputGradient, slopes(image, valueOfLoss), tolerance, "input gradient");
-  chain.parameters.flat().forEach(({ name, values }, i) => {
-    const gradient = gradients.parameters.flat()[i]?.values ?? [];
-    assertClose(gradient, slopes(values, valueOfLoss), tolerance, `gradient of ${name}`);
-  });
+function checkGradients({ input, layers, images: count = 1, frozen = [] }: Case, loss: Loss): void {
+  const chain = new Chain(opsOf({ input, layers, batchSize: count }), input, count, frozen);
+  const gradients = new GradientChain(chain, "input", frozen);
+  for (const { name, values } of chain.parameters.flat()) {
+    values.set(random(name, values.length).map(name.endsWith("running_var") ? Math.abs : (x) => x));
+  }
+  const images = distinct(count * sizeOf(input));
+  const rows = Array.from({ length: count }, (_, row) => row);
+  const size = sizeOf(input);
+  const computeLoss = () => {
+    for (const row of rows) chain.activations[row]?.[0]?.set(images.subarray(row * size, (row + 1) * size));
+    chain.forwardFrom(0, rows, () => draw);
+    return loss(Float64Array.from(rows.flatMap((row) => [...(chain.activations[row]?.at(-1) ?? [])])));
+  };
+  const { gradient } = computeLoss();
+  const outputs = gradient.length / count;
+  gradients.backwardAll(
+    rows,
+    () => draw,
+    (row) => gradient.subarray(row * outputs, (row + 1) * outputs),
+  );
+  const inputGradient = Float64Array.from(rows.flatMap((row) => [...gradients.inputGradient(row)]));
+  const valueOfLoss = () => computeLoss().loss;
+  assertClose(inputGradient, slopes(images, valueOfLoss), tolerance, "input gradient");
+  const values = new Map(chain.parameters.flat().map((parameter) => [parameter.name, parameter.values]));
+  for (const { name, values: computed } of gradients.parameters.flat()) {
+    assertClose(computed, slopes(need(values, name), valueOfLoss), tolerance, `gradient of ${name}`);
+  }
 }
 
 /** The slope of `f` along each of `values`, which `f` reads. */
@@ -187,6 +238,8 @@ describe("finite differences, through the loss", () => {
       conv2d("conv1", { outChannels: 6, kernelSize: 3, padding: 1, groups: 2 }),
       relu("relu1"),
       localResponseNorm("norm1", { size: 3, alpha: 0.5, beta: 0.75, k: 1 }),
+      batchNorm2d("batchNorm1"),
+      localConv2d("local1", { outChannels: 3, kernelSize: 2 }),
       maxPool2d("pool1", { kernelSize: 3, stride: 2 }),
       averagePool2d("average1", { kernelSize: 2, stride: 1, padding: 1 }),
       conv2d("conv2", { outChannels: 4, kernelSize: 3, stride: 2, padding: 1 }),

@@ -14,7 +14,7 @@ import { type Network, operations } from "../src/network/network.ts";
 import { sizeOf } from "../src/shape.ts";
 import { noDraws } from "./chains.ts";
 import { drawn } from "./golden.ts";
-import { everyKind, type Weighted, weighted } from "./onnxNetworks.ts";
+import { everyKind, localNetwork, normNetwork, type Weighted, weighted } from "./onnxNetworks.ts";
 import { bytesOf, runOnnx } from "./onnxRuntime.ts";
 
 /** Images a network is compared on. */
@@ -80,7 +80,7 @@ function imagesFor({ input }: Network, count: number): Float32Array {
 }
 
 describe("a network in ONNX Runtime", () => {
-  for (const network of [everyKind, ...networks]) {
+  for (const network of [everyKind, normNetwork, localNetwork, ...networks]) {
     it(`gives the engine's logits: ${network.name}`, async () => {
       const model = weighted(network);
       const images = imagesFor(network, IMAGES);

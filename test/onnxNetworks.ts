@@ -3,10 +3,12 @@ import type { ParameterShape } from "../src/engine/engine.ts";
 import {
   adaptiveAveragePool2d,
   averagePool2d,
+  batchNorm2d,
   conv2d,
   dropout,
   flatten,
   linear,
+  localConv2d,
   localResponseNorm,
   maxPool2d,
   relu,
@@ -17,7 +19,7 @@ import { type Network, place } from "../src/network/network.ts";
 import { fillGaussian, randomStream } from "../src/random.ts";
 import { sizeOf } from "../src/shape.ts";
 
-/** Every kind of layer, windows of the adaptive pool that are not alike, and no side a multiple of another. */
+/** Every kind of layer with an 8-bit form, windows of the adaptive pool that are not alike, and no side a multiple of another. */
 export const everyKind: Network = {
   name: "every-kind",
   source: "",
@@ -36,6 +38,40 @@ export const everyKind: Network = {
     linear("fc1", { outFeatures: 8 }),
     sigmoid("sigmoid1"),
     linear("fc2", { outFeatures: 5 }),
+  ],
+};
+
+/** Batch normalization of images, after a convolution, twice in a row and after a pool. */
+export const normNetwork: Network = {
+  name: "norm",
+  source: "",
+  deviations: [],
+  input: [3, 12, 11],
+  layers: [
+    batchNorm2d("norm0", { affine: false }),
+    conv2d("conv1", { outChannels: 6, kernelSize: 3, groups: 3 }),
+    batchNorm2d("norm1"),
+    relu("relu1"),
+    maxPool2d("pool1", { kernelSize: 2, stride: 2 }),
+    batchNorm2d("norm2", { eps: 0.1 }),
+    batchNorm2d("norm3"),
+    flatten("flatten"),
+    linear("fc2", { outFeatures: 5 }),
+  ],
+};
+
+/** Locally connected layers, with padding and strides and without. */
+export const localNetwork: Network = {
+  name: "local",
+  source: "",
+  deviations: [],
+  input: [3, 10, 9],
+  layers: [
+    localConv2d("local1", { outChannels: 4, kernelSize: 3, stride: 2, padding: 2 }),
+    relu("relu1"),
+    localConv2d("local2", { outChannels: 6, kernelSize: 2 }),
+    flatten("flatten"),
+    linear("fc3", { outFeatures: 5 }),
   ],
 };
 
@@ -74,7 +110,8 @@ export function weighted(network: Network): Weighted {
     const deviation = inputs.length === 0 ? 0.1 : Math.sqrt(2 / sizeOf(inputs));
     const tensor = new Float32Array(sizeOf(shape));
     for (let i = 0; i < tensor.length; i++) {
-      tensor[i] = deviation * (drawnOnce[next] as number);
+      const value = deviation * (drawnOnce[next] as number);
+      tensor[i] = name.endsWith(".running_var") ? 0.5 + Math.abs(value) : value;
       if (++next === drawnOnce.length) next = 0;
     }
     values.set(name, tensor);

@@ -6,6 +6,9 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import sharp from "sharp";
+import { batchNorm2d } from "../src/layers/kinds.ts";
+import type { AnyLayer } from "../src/layers/layer.ts";
+import { findNetwork } from "../src/network/alexnet.ts";
 import { refuseProcesses } from "../src/trainer/refuseProcesses.ts";
 import { findRecipe } from "../src/training/recipe.ts";
 import { builtCommand, type Outcome, run } from "./command.ts";
@@ -126,4 +129,11 @@ mpiTest("settings that are known once the data set is loaded", { timeout: 120_00
     () => refuseProcesses(2, { recipe: findRecipe("fashion"), engine: "onednn", keptViews: 1 }),
     /^UsageError: cached features of frozen layers: not supported with several processes; add --kept-views 0/,
   );
+  const network = { ...findNetwork("alexnet-fashion"), layers: [batchNorm2d("norm0")] as AnyLayer[] };
+  const norm = { recipe: findRecipe("fashion"), engine: "onednn", network };
+  assert.throws(
+    () => refuseProcesses(2, norm),
+    /^UsageError: norm0: statistics of the batch: not supported with several processes; use one process, or freeze/,
+  );
+  refuseProcesses(2, { ...norm, frozen: ["norm0"] });
 });

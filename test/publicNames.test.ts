@@ -13,8 +13,8 @@ import { root } from "./sourceFiles.ts";
 
 const values = (
   "AlexNetError CheckpointError ClosedError ConfigError DataError DivergenceError NativeError ShapeError UnsupportedError " +
-  "adaptiveAveragePool2d averagePool2d conv2d drawActivations drawFilters drawNetwork dropout evaluateEnsemble exportModel " +
-  "findLearningRate findNetwork findPictures findRecipe findSimilar flatten importModel linear localResponseNorm mapPictures " +
+  "adaptiveAveragePool2d averagePool2d batchNorm2d conv2d drawActivations drawFilters drawNetwork dropout evaluateEnsemble exportModel " +
+  "findLearningRate findNetwork findPictures findRecipe findSimilar flatten importModel linear localConv2d localResponseNorm mapPictures " +
   "maxPool2d measureSaliency networks openClassifier openLayerOutputs parseNetwork predictFiles readCaffeFile readOnnxFile " +
   "readImage readSweepPlan recipes relu runSweep sigmoid summarize tanh trainClassifier trainFolds verifyModel withClasses withInput writeFeatures " +
   "writeOnnx"

@@ -52,6 +52,11 @@ export type Values = [
   Returns<typeof api.flatten, LayerMaker<object, "flatten">>,
   Returns<typeof api.importModel, (file: string, run: string, options: api.ImportOptions) => Promise<api.Imported>>,
   Returns<typeof api.linear, LayerMaker<{ outFeatures?: number }, "linear">>,
+  Returns<typeof api.batchNorm2d, LayerMaker<{ eps?: number; momentum?: number; affine?: boolean }, "batchNorm2d">>,
+  Returns<
+    typeof api.localConv2d,
+    LayerMaker<{ outChannels?: number; kernelSize?: number; stride?: number; padding?: number }, "localConv2d">
+  >,
   Returns<
     typeof api.localResponseNorm,
     LayerMaker<

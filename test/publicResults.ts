@@ -158,6 +158,7 @@ type Layer =
       padding: number;
       groups: number;
     }
+  | { kind: "localConv2d"; name: string; outChannels: number; kernelSize: number; stride: number; padding: number }
   | { kind: "relu" | "tanh" | "sigmoid" | "flatten"; name: string }
   | {
       kind: "localResponseNorm";
@@ -168,6 +169,7 @@ type Layer =
       k: number;
       region?: "withinChannel" | undefined;
     }
+  | { kind: "batchNorm2d"; name: string; eps: number; momentum: number; affine: boolean }
   | ({ kind: "maxPool2d" } & PoolWindow)
   | ({ kind: "averagePool2d"; countIncludePad: boolean } & PoolWindow)
   | { kind: "adaptiveAveragePool2d"; name: string; outputSize: number }

@@ -1,6 +1,9 @@
 /**
- * Runs the tests of the arithmetic as on older processors: with oneDNN limited to fewer instructions, on one thread and on all cores. `npm test` runs
- * them without limit, on all cores.
+ * Runs the tests of the arithmetic as on older processors: with oneDNN limited to fewer instructions, and on one thread. `npm test` runs them without
+ * limit, on all cores.
+ *
+ *     node --import ./scripts/typescript.mjs scripts/ci/instructionSets.ts          each limit once
+ *     node --import ./scripts/typescript.mjs scripts/ci/instructionSets.ts --all    each limit on one thread and on all cores
  */
 import { spawnSync } from "node:child_process";
 import { dirname } from "node:path";
@@ -11,6 +14,8 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const limits = ["AVX2", "AVX512_CORE", undefined];
 /** OpenMP's own limit, which sets the engine's default number of threads. */
 const threadLimits = ["1", undefined];
+/** Thread limits of the short form, beside each limit of instructions. */
+const shortThreadLimits = ["1", undefined, "1"];
 
 interface Setting {
   readonly limit: string | undefined;
@@ -41,20 +46,25 @@ function runTests(setting: Setting): boolean {
   return spawnSync(process.execPath, args, { cwd: root, env: environment(setting), stdio: "inherit" }).status === 0;
 }
 
+function settings(): readonly Setting[] {
+  if (!process.argv.includes("--all")) {
+    return limits.map((limit, i) => ({ limit, threadLimit: shortThreadLimits[i] }));
+  }
+  return limits.flatMap((limit) => threadLimits.map((threadLimit) => ({ limit, threadLimit })));
+}
+
 /** Runs each distinct setting once: a limit above this processor's instructions changes nothing. */
 function runEach(): void {
   const done = new Set([describe({ limit: undefined, threadLimit: undefined })]);
   const failed: string[] = [];
-  for (const limit of limits) {
-    for (const threadLimit of threadLimits) {
-      const description = describe({ limit, threadLimit });
-      if (done.has(description)) continue;
-      done.add(description);
-      const began = performance.now();
-      console.log(`\n${description}`);
-      if (!runTests({ limit, threadLimit })) failed.push(description);
-      console.log(`${description}: ${Math.round((performance.now() - began) / 1000)} s`);
-    }
+  for (const setting of settings()) {
+    const description = describe(setting);
+    if (done.has(description)) continue;
+    done.add(description);
+    const began = performance.now();
+    console.log(`\n${description}`);
+    if (!runTests(setting)) failed.push(description);
+    console.log(`${description}: ${Math.round((performance.now() - began) / 1000)} s`);
   }
   if (failed.length === 0) return;
   console.error(`tests of the arithmetic failed with:\n${failed.join("\n")}`);

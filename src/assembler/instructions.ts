@@ -107,6 +107,8 @@ export const f32x4 = {
   nearest: unaryVector(106),
   splat: unary<"f32", "v128">("v128", ...simd(19)),
   toInt: unaryVector(248),
+  /** Of four signed i32. */
+  fromInt: unaryVector(250),
   lane: (a: V128, index: number): F32 => ({ type: "f32", code: [...a.code, ...simd(31), index] }),
   withLane: (a: V128, index: number, value: F32): V128 => ({
     type: "v128",

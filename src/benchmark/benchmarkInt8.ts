@@ -1,5 +1,6 @@
 /** Times inference of one network in int8, calibrated on the images that it is timed on. */
 import type { Engine } from "../engine/engine.ts";
+import { foldedNetwork } from "../formats/foldScales.ts";
 import { planQuantization } from "../formats/quantization.ts";
 import { openInt8Network } from "../model/int8Network.ts";
 import { initialValues } from "../network/initialize.ts";
@@ -16,9 +17,10 @@ const CALIBRATION_IMAGES = 8;
 /** One round of one network, with initial weights. */
 export async function measureInt8(
   engine: Engine,
-  network: Network,
+  trained: Network,
   { batchSize, exact }: Omit<BenchmarkedCompile, "precision">,
 ): Promise<NetworkFigures["inference"]> {
+  const network = foldedNetwork(trained);
   const images = new Float32Array(Math.max(batchSize, CALIBRATION_IMAGES) * sizeOf(network.input));
   fillUniform(randomStream(SEED, "images"), 0, images);
   const parameters = new Map<string, Float32Array>();

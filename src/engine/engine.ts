@@ -38,6 +38,14 @@ export interface OpOptions {
     /** Divides input and output channels; each output reads the inputs of its own group. */
     readonly groups: number;
   };
+  /** A kernel for each output. Square kernels; sizes in pixels of the input. */
+  readonly localConv2d: {
+    readonly outChannels: number;
+    readonly kernelSize: number;
+    readonly stride: number;
+    /** Zeros on each side. */
+    readonly padding: number;
+  };
   readonly relu: object;
   readonly tanh: object;
   readonly sigmoid: object;
@@ -50,6 +58,16 @@ export interface OpOptions {
     readonly k: number;
     /** Neighbours in the same channel, `size`×`size`. Default: `size` channels at the same position. */
     readonly region?: "withinChannel" | undefined;
+  };
+  /**
+   * (x − mean) / √(variance + eps) · weight + bias for each channel. In training, mean and variance are those of the batch, and the running statistics
+   * become (1 − momentum) · running + momentum · batch. At evaluation, and where the operation is frozen, they are the running statistics.
+   */
+  readonly batchNorm2d: {
+    readonly eps: number;
+    readonly momentum: number;
+    /** Has `weight` and `bias`; otherwise they are 1 and 0. */
+    readonly affine: boolean;
   };
   readonly maxPool2d: PoolWindow;
   /** `countIncludePad` counts the padding as zeros. */
@@ -76,18 +94,23 @@ export interface Op<K extends OpKind = OpKind> {
   readonly inInt8: Int8Effect;
   readonly inputShape: Shape;
   readonly outputShape: Shape;
-  /** `weight` and `bias` of conv2d (OIHW, [O]) and linear ([O, I], [O]); empty for other kinds. */
+  /**
+   * `weight` and `bias` of conv2d (OIHW, [O]), localConv2d (the same, with O outputs of a map), linear ([O, I], [O]) and batchNorm2d ([C], [C]), whose
+   * `running_mean` and `running_var` [C] follow; empty for other kinds.
+   */
   readonly parameters: readonly ParameterShape[];
 }
 
 /** Any operation, discriminated by `kind`. */
 export type AnyOp = { [K in OpKind]: Op<K> }[OpKind];
 
-/** Name and shape of a trainable tensor. */
+/** Name and shape of a tensor that training changes. */
 export interface ParameterShape {
   /** Unique in the network, such as `conv1.weight`. */
   readonly name: string;
   readonly shape: Shape;
+  /** True for a running statistic: forward passes of training update it, and it has no gradient. */
+  readonly isStatistic?: true;
 }
 
 /**
@@ -127,8 +150,8 @@ export interface CompileRequest {
   /** Also compute the gradient of the input images. Default: false. */
   readonly inputGradient?: boolean;
   /**
-   * Names of operations that training leaves unchanged: their parameters have no gradient, and the backward pass stops at the first operation that is
-   * trained. Default: none.
+   * Names of operations that training leaves unchanged: their parameters have no gradient, their running statistics are used and kept, and the backward
+   * pass stops at the first operation that is trained. Default: none.
    */
   readonly frozen?: readonly string[];
   /** Loss of `forwardBackward`. Default: softmax with cross-entropy. */
@@ -283,7 +306,7 @@ export interface StepReading {
 export interface TrainingProgram extends Program {
   /** Trained parameters. */
   readonly parameters: readonly TrainableParameter[];
-  /** Parameters of frozen operations. */
+  /** Tensors without a gradient: parameters of frozen operations, and running statistics. */
   readonly frozen: readonly Parameter[];
   /** Gradient of the loss with respect to the input images, if requested at compilation. */
   readonly inputGradient: Tensor | undefined;
@@ -297,7 +320,10 @@ export interface TrainingProgram extends Program {
    * in a form that can only be multiplied. Throws ShapeError if `into` has another length.
    */
   read(tensor: Tensor, into?: Float32Array): Promise<Float32Array>;
-  /** Like `forward`, with dropout active: the first half of a step. The result is valid until another pass. */
+  /**
+   * Like `forward`, with dropout active and the statistics of the batch: the first half of a step. Updates running statistics. The result is valid until
+   * another pass. Throws ShapeError as `forward`, and for statistics of a single value per channel.
+   */
   forwardTraining(images: Float32Array, count: number, draws: DropoutDraws): Promise<Float32Array>;
   /**
    * Computes all gradients from the output gradient of the preceding `forwardTraining` ([count, …outputShape]); once per forward pass. Throws ShapeError

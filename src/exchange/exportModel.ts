@@ -8,6 +8,7 @@ import { decodeUndamaged } from "../checkpoint/model.ts";
 import { withReader } from "../checkpoint/safetensorsReader.ts";
 import { type TensorSource, untilAborted } from "../checkpoint/safetensorsWriter.ts";
 import { ConfigError } from "../errors.ts";
+import { foldedNetwork, foldedWeights } from "../formats/foldScales.ts";
 import type { CardRows, ModelFormat } from "../formats/format.ts";
 import { findFormat } from "../formats/formats.ts";
 import { checkedWeights, renamed, tensorNamings } from "../formats/tensorNaming.ts";
@@ -68,10 +69,14 @@ export async function exportModel(path: string, output: string, options: ExportO
   const source = await resolveModelFile(path);
   return withReader(source, async (reader) => {
     await reader.verify();
-    const model = await decodeUndamaged(reader, decodeModel);
-    const { network, classNames, preprocessing } = model;
+    const trained = await decodeUndamaged(reader, decodeModel);
     const own = untilAborted(reader, signal);
-    const weights = renamed(checkedWeights(source, own, network), network, naming);
+    const stored = renamed(checkedWeights(source, own, trained.network), trained.network, naming);
+    // Weights in 8 bits are those of the network without layers that only scale and shift.
+    const [model, weights] = options.int8
+      ? [{ ...trained, network: foldedNetwork(trained.network) }, foldedWeights(trained.network, stored)]
+      : [trained, stored];
+    const { network, classNames, preprocessing } = model;
     const quantized =
       options.int8 && (await quantize(path, source, model, weights, { ...options.int8, ...(signal && { signal }) }));
     const training = format.isFolder && (await trainingRows(path));

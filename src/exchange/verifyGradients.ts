@@ -7,6 +7,7 @@ import type { DropoutDraws, Engine, TrainableParameter, TrainingProgram } from "
 import type { EngineName } from "../engine/select/engineNames.ts";
 import { createExactLoss, type ExactLoss, type LossInput } from "../engine/select/exactLoss.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
+import { learned } from "../learned.ts";
 import { requireMemory } from "../memoryCheck.ts";
 import { findNetworkOrRun } from "../model/networkOrRun.ts";
 import { initialValues } from "../network/initialize.ts";
@@ -147,11 +148,11 @@ async function compare(
   loss.from(0);
   const byName = new Map(program.parameters.map((parameter) => [parameter.name, parameter]));
   const found: ParameterCheck[] = [];
-  const total = loss.parameters.flat().reduce((sum, { values }) => sum + Math.min(checks, values.length), 0);
+  const total = learned(loss.parameters.flat()).reduce((sum, { values }) => sum + Math.min(checks, values.length), 0);
   let done = 0;
   // The last operation first: only activations after the changed parameter are computed again.
   for (let op = loss.parameters.length - 1; op >= 0; op--) {
-    for (const parameter of (loss.parameters[op] ?? []).toReversed()) {
+    for (const parameter of learned(loss.parameters[op] ?? []).toReversed()) {
       const { name, shape, values } = parameter;
       const computed = await program.read((byName.get(name) as TrainableParameter).gradient);
       const results = chosen(computed, checks, seed, name).map((index) => {

@@ -47,10 +47,10 @@ export async function createClassActivator(
     precision: "f32",
     exact,
     inputGradient: true,
-    // Gradients of weights are not needed.
-    frozen: ops.filter(({ parameters }) => parameters.length > 0).map(({ name }) => name),
+    // As at evaluation: statistics of one image would be others than those of training.
+    frozen: ops.map(({ name }) => name),
   });
-  await writeWeights(program, [...program.parameters, ...program.frozen], weights);
+  await writeWeights(program, program.frozen, weights);
   const outputs = sizeOf(program.outputShape);
   return {
     layer,

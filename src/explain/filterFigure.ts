@@ -5,6 +5,7 @@ import { type SafetensorsReader, withReader } from "../checkpoint/safetensorsRea
 import { finiteSource } from "../checkpoint/tensorStore.ts";
 import { ConfigError } from "../errors.ts";
 import type { Image } from "../image/image.ts";
+import { hasWeights } from "../learned.ts";
 import { type Network, place } from "../network/network.ts";
 import { drawImageRows } from "../report/figures/imageRows.ts";
 import { tile, zoom } from "../report/figures/tiles.ts";
@@ -48,7 +49,7 @@ export async function drawFilters(path: string): Promise<FilterSheet> {
 }
 
 function refuse(network: Network): never {
-  const first = place(network).find(({ parameters }) => parameters.length > 0);
+  const first = place(network).find(hasWeights);
   const got = first ? `${first.layer.name} [${first.parameters[0]?.shape.join(", ")}]` : "none with weights";
   throw new ConfigError(`${network.name}: expected a first layer with kernels of 1 or 3 channels, got ${got}`);
 }

@@ -1,5 +1,6 @@
 /** Kernels of the first layer of a network, found and turned into images. */
 import type { Image } from "../image/image.ts";
+import { hasWeights } from "../learned.ts";
 import { type Network, place } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
 import { sizeOf } from "../shape.ts";
@@ -18,7 +19,7 @@ export interface FirstKernels {
 
 /** Finds the first layer with weights; undefined unless it has kernels of one or three channels. */
 export function findFirstKernels(network: Network): FirstKernels | undefined {
-  const first = place(network).find(({ parameters }) => parameters.length > 0);
+  const first = place(network).find(hasWeights);
   const weight = first?.parameters[0];
   const [count, channels, height, width] = weight?.shape ?? [];
   if (!first || !weight || !count || !height || !width || (channels !== 1 && channels !== 3)) return undefined;

@@ -1,10 +1,6 @@
 /** Scales and shifts of channels, folded into the weights of a layer before or after them. */
 
-/** scale[c] · x[c] + shift[c]: one number each per channel, or per feature of a vector. */
-export interface Affine {
-  readonly scale: Float64Array;
-  readonly shift: Float64Array;
-}
+import type { Affine } from "../layers/layer.ts";
 
 /** Parameters of a layer: `weight` is [outputs, inputs per output], `bias` [outputs]. */
 export interface Parameters {

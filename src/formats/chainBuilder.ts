@@ -1,11 +1,11 @@
 /** Builds a network layer by layer, with its tensors, from another program's file. */
 import { UnsupportedError } from "../errors.ts";
 import { conv2d, flatten, linear } from "../layers/kinds.ts";
-import type { AnyLayer } from "../layers/layer.ts";
+import type { Affine, AnyLayer } from "../layers/layer.ts";
 import { type HeadName, withoutHeadLayer } from "../network/head.ts";
 import type { Network } from "../network/network.ts";
 import { equalShapes, type Shape, sizeOf } from "../shape.ts";
-import { type Affine, composed, foldedBefore } from "./affine.ts";
+import { composed, foldedBefore } from "./affine.ts";
 import { axesOfImage, imageOf, isInOrder, looksChannelsLast, orderOf, wideExtents } from "./chainAxes.ts";
 import { checkTensors, foldAffines } from "./chainTensors.ts";
 import type { Assumptions } from "./format.ts";

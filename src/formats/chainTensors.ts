@@ -2,9 +2,10 @@
 import { nonFiniteRemedy } from "../checkpoint/tensorStore.ts";
 import { CheckpointError, UnsupportedError } from "../errors.ts";
 import { nonFiniteProblem } from "../finite.ts";
+import type { Affine } from "../layers/layer.ts";
 import { type Network, place } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
-import { type Affine, foldedAfter } from "./affine.ts";
+import { foldedAfter } from "./affine.ts";
 
 /** Folds the scale and shift after each of these layers into its parameters. */
 export function foldAffines(affines: ReadonlyMap<string, Affine>, tensors: Map<string, Float32Array>): void {

@@ -26,16 +26,19 @@ export interface Calibration {
   readonly images: number;
 }
 
-/** Effect of each layer on 8-bit activations. */
+/** Effect of each layer on 8-bit activations. Throws ConfigError for a layer that has no 8-bit form. */
 export function int8Layers(network: Network): readonly Int8Effect[] {
-  return place(network).map(({ inInt8 }) => inInt8);
+  return place(network).map(({ layer: { name, kind }, inInt8 }) => {
+    if (inInt8 === "none") throw new ConfigError(`${name}: ${kind} has no 8-bit form; use f32 or bf16`);
+    return inInt8;
+  });
 }
 
 /**
  * Indices of the layers whose outputs are quantized, preceded by −1 for the images: every computed output except the network's. Pooling and
  * the like pass quantized values through; a layer followed by a ReLU is quantized after it.
  *
- * Throws ConfigError if no layer computes anything.
+ * Throws ConfigError if no layer computes anything, or for a layer that has no 8-bit form.
  */
 export function roundedPlaces(network: Network): readonly number[] {
   const effects = int8Layers(network);

@@ -64,12 +64,12 @@ export interface NameMatch {
   readonly names: ReadonlyMap<string, string>;
 }
 
-/** Counter of updates in `torch.optim.swa_utils.AveragedModel`, not a weight. */
-const averageCounter = /(?:^|\.)n_averaged$/;
+/** Counters of updates in `torch.optim.swa_utils.AveragedModel` and `nn.BatchNorm2d`, not weights. */
+const counter = /(?:^|\.)(?:n_averaged|num_batches_tracked)$/;
 
-/** A file's tensors without the counters of averaged models. */
+/** A file's tensors without counters. */
 function weightsAmong(tensors: readonly NamedShape[]): readonly NamedShape[] {
-  return tensors.filter(({ name, shape }) => !averageCounter.test(name) || sizeOf(shape) !== 1);
+  return tensors.filter(({ name, shape }) => !counter.test(name) || sizeOf(shape) !== 1);
 }
 
 /** Prefixes added by PyTorch's wrappers for data parallelism and compilation. */

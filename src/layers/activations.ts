@@ -17,6 +17,7 @@ const activation = {
   order: "increasing",
   outputShape: sameShape,
   parameters: noParameters,
+  scaleAndShift: undefined,
   reach: reachesSamePlace,
   keeps: { reads: "output", noteBytes: 0, memory: "inPlace" },
   randomness: neverRandom,

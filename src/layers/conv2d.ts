@@ -54,6 +54,7 @@ export const conv2dKind: LayerKind<"conv2d"> = {
   keeps: { reads: "input", noteBytes: 0, memory: "new" },
   randomness: neverRandom,
   deterministic: sameOptions,
+  scaleAndShift: undefined,
   inInt8: computedInInt8,
   withOutputs: (options, outChannels) => ({ ...options, outChannels }),
   onnx({ options, parameters }, input, graph) {

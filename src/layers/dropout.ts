@@ -24,6 +24,7 @@ export const dropoutKind: LayerKind<"dropout"> = {
   keeps: { reads: "neither", noteBytes: 4, memory: "inPlace" },
   randomness: ({ activeAtEvaluation }) => (activeAtEvaluation ? "always" : "training"),
   deterministic: ({ probability }) => ({ probability, activeAtEvaluation: false }),
+  scaleAndShift: undefined,
   inInt8: keptInInt8,
   withOutputs: outputsFollowInput,
   onnx: (_op, input) => input,

@@ -3,20 +3,24 @@ import type { OpKind, OpOptions } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
 import { parseJson } from "../schema.ts";
 import { reluKind, sigmoidKind, tanhKind } from "./activations.ts";
+import { batchNorm2dKind } from "./batchNorm2d.ts";
 import { conv2dKind } from "./conv2d.ts";
 import { dropoutKind } from "./dropout.ts";
 import type { Layer, LayerKind } from "./layer.ts";
 import { flattenKind, linearKind } from "./linear.ts";
+import { localConv2dKind } from "./localConv2d.ts";
 import { localResponseNormKind } from "./localResponseNorm.ts";
 import { adaptiveAveragePool2dKind, averagePool2dKind, maxPool2dKind } from "./pools.ts";
 
 /** The list of layer kinds. */
 export const layerKinds: { readonly [K in OpKind]: LayerKind<K> } = {
   conv2d: conv2dKind,
+  localConv2d: localConv2dKind,
   relu: reluKind,
   tanh: tanhKind,
   sigmoid: sigmoidKind,
   localResponseNorm: localResponseNormKind,
+  batchNorm2d: batchNorm2dKind,
   maxPool2d: maxPool2dKind,
   averagePool2d: averagePool2dKind,
   adaptiveAveragePool2d: adaptiveAveragePool2dKind,
@@ -51,6 +55,13 @@ export function layerOf<K extends OpKind>(kind: K, name: string, given: object, 
  * kernelSize], bias [outChannels]. Defaults: stride 1, padding 0, groups 1. Source: Krizhevsky et al. 2012, §3.5.
  */
 export const conv2d: LayerMaker<"conv2d"> = maker("conv2d");
+/**
+ * Locally connected layer: a convolution whose kernel and bias differ at every output position, in one group.
+ *
+ * Shapes: [C, H, W] → [outChannels, H′, W′] as for `conv2d`. Weight [outChannels · H′ · W′, C, kernelSize, kernelSize], bias [outChannels · H′ · W′], the
+ * outputs in order. Defaults: stride 1, padding 0. Source: Krizhevsky's cuda-convnet, layers of type `local`.
+ */
+export const localConv2d: LayerMaker<"localConv2d"> = maker("localConv2d");
 /** Rectified linear unit: max(0, x). */
 export const relu: LayerMaker<"relu"> = maker("relu");
 /** Hyperbolic tangent. */
@@ -64,6 +75,13 @@ export const sigmoid: LayerMaker<"sigmoid"> = maker("sigmoid");
  * Shapes: [C, H, W], unchanged. Defaults: size 5, alpha 1e-4, beta 0.75, k 2. Source: Krizhevsky et al. 2012, §3.3.
  */
 export const localResponseNorm: LayerMaker<"localResponseNorm"> = maker("localResponseNorm");
+/**
+ * Batch normalization: (x − mean) / √(variance + eps) · weight + bias for each channel, with the statistics of the batch in training, and their running
+ * averages at evaluation and in frozen layers. `momentum` is the weight of the batch in a running average; `affine: false` leaves out weight and bias.
+ *
+ * Shapes: [C, H, W], unchanged. Defaults: eps 1e-5, momentum 0.1, affine true. Source: Ioffe and Szegedy 2015; PyTorch's `nn.BatchNorm2d`.
+ */
+export const batchNorm2d: LayerMaker<"batchNorm2d"> = maker("batchNorm2d");
 /**
  * Maximum of each window; padding is never the maximum.
  *

@@ -6,15 +6,19 @@ import type { Int8Effect } from "../int8.ts";
 import type { Shape, Window } from "../shape.ts";
 import type { OnnxGraph } from "./onnxGraph.ts";
 
-/** A parameter tensor of a layer. */
+/** A parameter tensor of a layer, or a running statistic. */
 export interface ParameterDeclaration {
-  /** `weight` or `bias`; the full name is `<layer>.<name>`. */
+  /** `weight`, `bias`, or PyTorch's name of a statistic; the full name is `<layer>.<name>`. */
   readonly name: string;
   /** OIHW for a convolution's weight, [O, I] for a linear layer's, [O] for a bias. */
   readonly shape: Shape;
   /** Inputs per output, and outputs per input; initializers scale by them. */
   readonly fanIn: number;
   readonly fanOut: number;
+  /** Initial value of all elements. Default: the initializer's. */
+  readonly initial?: number;
+  /** True for a running statistic: training updates it in the forward pass, without a gradient. */
+  readonly isStatistic?: true;
 }
 
 /** Description of a layer for tables: kernel, stride, padding, and formulas of its output size. */
@@ -46,6 +50,12 @@ export interface KeptForBackward {
   readonly memory: "new" | "inPlace" | "view";
 }
 
+/** scale[c] · x[c] + shift[c]: one number each per channel, or per feature of a vector. */
+export interface Affine {
+  readonly scale: Float64Array;
+  readonly shift: Float64Array;
+}
+
 /** Condition under which a layer's output depends on random numbers. */
 export type Randomness = "never" | "training" | "always";
 
@@ -61,7 +71,7 @@ export interface LayerKind<K extends OpKind> {
   readonly order: Order;
   /** Output shape for one image. Throws ShapeError naming the layer if the input shape is invalid. */
   outputShape(name: string, options: OpOptions[K], input: Shape): Shape;
-  /** In state dict order: weight, then bias. Throws ShapeError naming the layer. */
+  /** In state dict order: weight, bias, then statistics. Throws ShapeError naming the layer. */
   parameters(name: string, options: OpOptions[K], input: Shape): readonly ParameterDeclaration[];
   /** Description for tables. */
   describe(options: OpOptions[K], input: Shape): LayerDescription;
@@ -72,6 +82,11 @@ export interface LayerKind<K extends OpKind> {
   /** The same options without random numbers at evaluation. */
   deterministic(options: OpOptions[K]): OpOptions[K];
   inInt8(options: OpOptions[K], input: Shape): Int8Effect;
+  /**
+   * For kinds that only scale and shift each channel at evaluation: the numbers, from the layer's tensors by their names in it. They are folded into other
+   * layers for int8. Undefined for other kinds.
+   */
+  readonly scaleAndShift: ((options: OpOptions[K], tensors: ReadonlyMap<string, Float32Array>) => Affine) | undefined;
   /** The same options with another number of outputs; undefined if the input determines that number. */
   withOutputs(options: OpOptions[K], outputs: number): OpOptions[K] | undefined;
   /**
@@ -138,6 +153,11 @@ export function sameOptions<O>(options: O): O {
 /** For kinds that compute new values. */
 export function computedInInt8(): Int8Effect {
   return "computed";
+}
+
+/** For kinds that have no 8-bit form. */
+export function notInInt8(): Int8Effect {
+  return "none";
 }
 
 /** For kinds that pass values through unchanged. */

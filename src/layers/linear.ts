@@ -45,6 +45,7 @@ export const linearKind: LayerKind<"linear"> = {
   keeps: { reads: "input", noteBytes: 0, memory: "new" },
   randomness: neverRandom,
   deterministic: sameOptions,
+  scaleAndShift: undefined,
   inInt8: computedInInt8,
   withOutputs: (_options, outFeatures) => ({ outFeatures }),
   onnx: ({ parameters }, input, graph) =>
@@ -71,6 +72,7 @@ export const flattenKind: LayerKind<"flatten"> = {
   keeps: { reads: "neither", noteBytes: 0, memory: "view" },
   randomness: neverRandom,
   deterministic: sameOptions,
+  scaleAndShift: undefined,
   inInt8: keptInInt8,
   withOutputs: outputsFollowInput,
   onnx: (_op, input, graph) => graph.node("Flatten", [input], { axis: { int: 1 } }),

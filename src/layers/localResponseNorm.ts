@@ -52,6 +52,7 @@ export const localResponseNormKind: LayerKind<"localResponseNorm"> = {
   keeps: { reads: "input", noteBytes: 8, memory: "new" },
   randomness: neverRandom,
   deterministic: sameOptions,
+  scaleAndShift: undefined,
   inInt8: computedInInt8,
   withOutputs: outputsFollowInput,
   onnx(op, input, graph) {

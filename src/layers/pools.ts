@@ -19,6 +19,7 @@ import type { OnnxAttributes } from "./onnxGraph.ts";
 
 /** Members shared by all pools. */
 const pool = {
+  scaleAndShift: undefined,
   parameters: noParameters,
   randomness: neverRandom,
   deterministic: sameOptions,

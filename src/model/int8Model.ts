@@ -3,6 +3,7 @@ import type { Model } from "../checkpoint/metadata.ts";
 import { withReader } from "../checkpoint/safetensorsReader.ts";
 import type { Engine } from "../engine/engine.ts";
 import { CheckpointError, ConfigError, DataError } from "../errors.ts";
+import { foldedNetwork, foldedWeights } from "../formats/foldScales.ts";
 import type { Quantization } from "../formats/quantization.ts";
 import { checkedWeights, layerNaming, renamed } from "../formats/tensorNaming.ts";
 import { isStochastic, place } from "../network/network.ts";
@@ -11,7 +12,7 @@ import { int8FileOf, readInt8File, writeInt8File } from "./int8File.ts";
 
 /**
  * Returns the quantization of a weights file: the stored one, unless `options` name images; otherwise a calibration on the training images, which is
- * stored next to the weights.
+ * stored next to the weights. It is of the network that `foldedNetwork` returns.
  *
  * Throws ConfigError naming the remedy if the engine or the network has no int8, or there are no images; otherwise as `calibrate`.
  */
@@ -30,9 +31,10 @@ export async function quantizationOf(
     const stored = asksForNew ? undefined : await storedOrNote(file, checksum, model, onMessage);
     if (stored) return stored;
     await reader.verify();
-    const { network } = model;
-    const weights = renamed(checkedWeights(file, reader, network), network, layerNaming);
-    const quantization = await withRemedy(() => calibrate({ path, file, model, weights }, engine, options));
+    const { network: trained } = model;
+    const weights = foldedWeights(trained, renamed(checkedWeights(file, reader, trained), trained, layerNaming));
+    const folded = { ...model, network: foldedNetwork(trained) };
+    const quantization = await withRemedy(() => calibrate({ path, file, model: folded, weights }, engine, options));
     const { dataset, images } = quantization.calibration;
     onMessage?.(`int8: calibrated on ${images} images of ${dataset}`);
     await storeOrNote(file, checksum, quantization, onMessage);
@@ -61,7 +63,7 @@ async function storedOrNote(
   onMessage: CalibrationOptions["onMessage"],
 ): Promise<Quantization | undefined> {
   try {
-    return await readInt8File(file, checksum, network);
+    return await readInt8File(file, checksum, foldedNetwork(network));
   } catch (error) {
     if (!(error instanceof CheckpointError)) throw error;
     onMessage?.(`${error.message}; calibrating again`);

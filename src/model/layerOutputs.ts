@@ -3,6 +3,7 @@ import type { Model } from "../checkpoint/metadata.ts";
 import type { DropoutDraws, Program } from "../engine/engine.ts";
 import { ConfigError, DataError } from "../errors.ts";
 import { firstNonFinite } from "../finite.ts";
+import { hasWeights } from "../learned.ts";
 import { type Network, type PlacedLayer, place } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
 import { checkOutputs } from "../training/evaluation/classHead.ts";
@@ -108,7 +109,7 @@ async function runThrough(programs: readonly Program[], images: Float32Array, co
 
 /** The layer before the last one with weights: its outputs are the features that the last one classifies. Throws ConfigError if there is none. */
 export function lastHiddenLayer(network: Network): string {
-  const last = place(network).findLastIndex(({ parameters }) => parameters.length > 0);
+  const last = place(network).findLastIndex(hasWeights);
   const hidden = network.layers[last - 1];
   if (hidden) return hidden.name;
   throw new ConfigError(`${network.name}: expected a hidden layer before the last layer with weights, found none`);

@@ -8,9 +8,11 @@ import type { EngineName } from "../engine/select/engineNames.ts";
 import type { InferencePrecisionName } from "../engine/select/precision.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
 import { ConfigError, UnimplementedError } from "../errors.ts";
+import { foldedNetwork, foldedWeights, hasScales } from "../formats/foldScales.ts";
 import { withoutHeadLayer } from "../network/head.ts";
 import { classesOf, isStochastic, type Network, operations, parametersOf } from "../network/network.ts";
 import { tensorNames } from "../network/tensorNames.ts";
+import { sizeOf } from "../shape.ts";
 import { type ClassHead, headOfModel } from "../training/evaluation/classHead.ts";
 import type { CalibrationOptions } from "./calibration.ts";
 import { openSource, type SourceOpener } from "./modelSource.ts";
@@ -118,7 +120,8 @@ export async function openPieces(
   const { file, model, isForeign, fill } = await openSource(path, options.openSource);
   const note = await weightsNote(path, file, model);
   if (note !== undefined) options.onMessage?.(note);
-  const { network } = model;
+  const isFolded = options.precision === "int8" && hasScales(model.network);
+  const network = isFolded ? foldedNetwork(model.network) : model.network;
   const ends = endsOf(network);
   const { engine, warning } = await selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
@@ -132,13 +135,14 @@ export async function openPieces(
   };
   try {
     const all = operations(network);
-    const compile = await compiler(path, file, model, engine, ends, options);
+    const compile = await compiler(path, file, model, network, engine, ends, options);
     for (const [i, end] of ends.entries()) {
       const ops = all.slice((ends[i - 1] ?? -1) + 1, end + 1);
       const inputShape = ops[0]?.inputShape ?? network.input;
       programs.push(await compile({ ops, inputShape, batchSize: options.batchSize ?? 1, exact: model.exact }));
     }
-    await fill(sharedSink(programs, network));
+    const sink = sharedSink(programs, network);
+    await (isFolded ? fillFolded(fill, model.network, sink) : fill(sink));
   } catch (error) {
     close();
     throw error;
@@ -162,6 +166,7 @@ async function compiler(
   path: string,
   file: string,
   model: Model,
+  { layers }: Network,
   engine: Engine,
   ends: readonly number[],
   { precision = "auto", calibration, onMessage }: OpenOptions,
@@ -170,7 +175,7 @@ async function compiler(
     return (piece) => compileOrF32(engine, { ...piece, precision: model.precision }, onMessage);
   }
   if (precision !== "int8") return (piece) => engine.compile({ ...piece, precision });
-  if (ends.length !== 1 || ends[0] !== model.network.layers.length - 1) {
+  if (ends.length !== 1 || ends[0] !== layers.length - 1) {
     throw new ConfigError("precision: int8 computes a network's outputs, not those of its layers; use f32 or bf16");
   }
   const { quantizationOf } = await import("./int8Model.ts");
@@ -203,6 +208,25 @@ async function compileOrF32(
     if (!(error instanceof UnimplementedError) || request.precision === "f32") throw error;
     onMessage?.(`precision: no ${request.precision} in ${engine.description}; using f32`);
     return engine.compile({ ...request, precision: "f32" });
+  }
+}
+
+/** Fills a sink of `foldedNetwork` with the weights of a network, which are in memory until then. */
+async function fillFolded(fill: (sink: TensorSink) => Promise<void>, network: Network, sink: TensorSink) {
+  const values = new Map<string, Float32Array>();
+  const names = tensorNames(network);
+  const tensors = parametersOf(network).map(({ name, shape }) => ({ name: names.get(name) ?? name, shape }));
+  await fill({ tensors, write: async (name, given) => void values.set(name, given.slice()) });
+  const weights = foldedWeights(network, {
+    tensors: parametersOf(network),
+    read: async (name, into) => {
+      into.set(values.get(names.get(name) ?? name) ?? []);
+      return into;
+    },
+  });
+  const stored = tensorNames(foldedNetwork(network));
+  for (const { name, shape } of weights.tensors) {
+    await sink.write(stored.get(name) ?? name, await weights.read(name, new Float32Array(sizeOf(shape))));
   }
 }
 

@@ -57,7 +57,7 @@ function drawFor<W extends Weight>(weight: W): Draw {
 }
 
 /**
- * Initial values of every parameter, one at a time: a function of the seed and the parameter's name. `allocate` may return the same memory each
+ * Initial values of every parameter and running statistic, one at a time: a function of the seed and the parameter's name. `allocate` may return the same memory each
  * time.
  */
 export function* initialValues(
@@ -68,11 +68,12 @@ export function* initialValues(
 ): Generator<{ readonly name: string; readonly values: Float32Array }> {
   const drawWeight = drawFor(initializer.weight);
   for (const { layer, parameters } of place(network)) {
-    for (const { name: role, shape, fanIn, fanOut } of parameters) {
+    for (const { name: role, shape, fanIn, fanOut, initial } of parameters) {
       const name = `${layer.name}.${role}`;
       const values = allocate(sizeOf(shape));
       const stream = randomStream(seed, `initialize:${name}`);
-      if (shape.length > 1) drawWeight(values, stream, fanIn, fanOut);
+      if (initial !== undefined) values.fill(initial);
+      else if (shape.length > 1) drawWeight(values, stream, fanIn, fanOut);
       else if (initializer.ones.includes(layer.name)) values.fill(1);
       else if (initializer.bias === "pytorch") pytorch(values, stream, fanIn, fanOut);
       else values.fill(0);

@@ -1,11 +1,13 @@
 /** Estimate of training memory, from what each kind of layer keeps for its backward pass. */
 import { bytesPerNumber } from "../bytes.ts";
 import { hoistMaxPool } from "../hoistMaxPool.ts";
+import { learned } from "../learned.ts";
 import { sizeOf } from "../shape.ts";
 import type { PlacedLayer } from "./network.ts";
 
 /** Bytes that training with momentum needs for a batch, in 32-bit floats. */
 export interface TrainingMemory {
+  /** Weights, biases and running statistics. */
   readonly parameters: number;
   readonly gradients: number;
   readonly velocities: number;
@@ -24,13 +26,13 @@ export function activationBytes(shape: readonly number[], count: number): number
 
 /** Training memory at a batch size. */
 export function trainingMemory(placed: readonly PlacedLayer[], batchSize: number): TrainingMemory {
-  const parameters = placed.reduce(
-    (sum, layer) => sum + layer.parameters.reduce((bytes, { shape }) => bytes + activationBytes(shape, 1), 0),
-    0,
-  );
+  const bytesOf = (tensors: PlacedLayer["parameters"]) =>
+    tensors.reduce((bytes, { shape }) => bytes + activationBytes(shape, 1), 0);
+  const all = placed.flatMap(({ parameters }) => parameters);
+  const [parameters, gradients] = [bytesOf(all), bytesOf(learned(all))];
   const activations = peak(hoistMaxPool(placed), batchSize);
-  const learned = { parameters, gradients: parameters, velocities: parameters };
-  return { ...learned, activations, total: 3 * parameters + activations };
+  const total = parameters + 2 * gradients + activations;
+  return { parameters, gradients, velocities: gradients, activations, total };
 }
 
 /**
@@ -42,7 +44,7 @@ function peak(chain: readonly PlacedLayer[], batchSize: number): number {
   const bytesOf = (indices: Iterable<number>) => [...indices].reduce((sum, i) => sum + (pieces[i] as number), 0);
   // The batch is written before the first step, and kept.
   const kept = new Set([0]);
-  const lowest = chain.findIndex(({ parameters }) => parameters.length > 0);
+  const lowest = chain.findIndex(({ parameters }) => learned(parameters).length > 0);
   let [input, notes, most] = [0, 0, 0];
   chain.forEach(({ keeps, inputShape, outputShape }, i) => {
     const { reads, memory, noteBytes } = keeps;

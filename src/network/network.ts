@@ -156,12 +156,14 @@ function checkSize(layer: string, tensor: string, shape: Shape): void {
 export function operations(network: Network): readonly AnyOp[] {
   return place(network).map(({ layer, order, inInt8, inputShape, outputShape, parameters }) => {
     const { name, kind, ...options } = layer;
-    const shapes = parameters.map((p) => ({ name: `${name}.${p.name}`, shape: p.shape }));
+    const shapes = parameters.map(({ name: role, shape, isStatistic }) => {
+      return { name: `${name}.${role}`, shape, ...(isStatistic && { isStatistic }) };
+    });
     return { kind, name, options, order, inInt8, inputShape, outputShape, parameters: shapes } as unknown as AnyOp;
   });
 }
 
-/** Every parameter of a network, named as in a program, such as `conv1.weight`; in order. */
+/** Every parameter and running statistic of a network, named as in a program, such as `conv1.weight`; in order. */
 export function parametersOf(network: Network): readonly ParameterShape[] {
   return operations(network).flatMap((op): readonly ParameterShape[] => op.parameters);
 }
@@ -188,14 +190,14 @@ export function withInput(network: Network, input: Network["input"]): Network {
 }
 
 /**
- * The same network with another number of classes, set as the outputs of the last layer with parameters.
+ * The same network with another number of classes, set as the outputs of the last layer that has a number of outputs.
  *
  * Throws ConfigError if no layer sets the number of classes, ShapeError naming a layer that does not match the previous one.
  */
 export function withClasses(network: Network, classes: number): Network {
-  const index = place(network).findLastIndex(({ parameters }) => parameters.length > 0);
-  const last = network.layers[index];
-  const resized = last && resize(last, classes);
+  const candidates = network.layers.map((layer) => resize(layer, classes));
+  const index = candidates.findLastIndex((layer) => layer !== undefined);
+  const resized = candidates[index];
   if (!resized) throw new ConfigError(`${network.name}: no layer sets the number of classes`);
   return { ...network, layers: network.layers.with(index, resized) };
 }

@@ -1,6 +1,7 @@
 /** Figures of a network: sizes, parameters, arithmetic, memory. */
 import { layerKinds } from "../layers/kinds.ts";
 import type { AnyLayer, Layer, LayerDescription, Reach } from "../layers/layer.ts";
+import { learned } from "../learned.ts";
 import { type Shape, sizeOf } from "../shape.ts";
 import { activationBytes, type TrainingMemory, trainingMemory } from "./memory.ts";
 import { type Network, type PlacedLayer, place } from "./network.ts";
@@ -27,7 +28,7 @@ export interface LayerSummary extends LayerDescription {
   readonly parameterFormula: string;
   /** Number of outputs of a layer with weights; 0 for others. */
   readonly neurons: number;
-  /** Multiply-accumulates of a forward pass: weight elements × output positions. */
+  /** Multiply-accumulates of a forward pass: outputs × inputs of each. */
   readonly macs: number;
   /** 2 × MACs. */
   readonly flops: number;
@@ -87,7 +88,9 @@ export function summarize(
       inputShape,
       outputShape,
       ...own,
-      parameterFormula: declared.map(({ shape }) => shape.toReversed().join("×")).join(" + "),
+      parameterFormula: learned(declared)
+        .map(({ shape }) => shape.toReversed().join("×"))
+        .join(" + "),
       flops: 2 * own.macs,
       parameterShare: own.parameters / Math.max(1, parameters),
       macShare: own.macs / Math.max(1, macs),
@@ -112,11 +115,11 @@ type Counts = Pick<LayerSummary, "parameters" | "neurons" | "macs">;
 
 function counts({ outputShape, parameters }: PlacedLayer): Counts {
   const weights = parameters.filter((parameter) => parameter.shape.length > 1);
-  const positions = sizeOf(outputShape.slice(1));
+  const outputs = sizeOf(outputShape);
   return {
-    parameters: parameters.reduce((sum, parameter) => sum + sizeOf(parameter.shape), 0),
-    neurons: parameters.length > 0 ? sizeOf(outputShape) : 0,
-    macs: weights.reduce((sum, weight) => sum + sizeOf(weight.shape) * positions, 0),
+    parameters: learned(parameters).reduce((sum, parameter) => sum + sizeOf(parameter.shape), 0),
+    neurons: weights.length > 0 ? outputs : 0,
+    macs: weights.reduce((sum, { fanIn }) => sum + fanIn * outputs, 0),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Layers of a run's network that are initialized from a file, frozen and trained. */
 import { ConfigError } from "../errors.ts";
+import { learned } from "../learned.ts";
 import type { HeadName } from "../network/head.ts";
 import { type Network, type PlacedLayer, place } from "../network/network.ts";
 import type { FineTuning } from "../settings/fineTuning.ts";
@@ -29,8 +30,8 @@ function refuseToFreeze(network: Network, frozen: readonly string[], taken: read
   if (fresh.length > 0) {
     throw new ConfigError(`--freeze: ${fresh.join(", ")}: the file has no weights that fit; remove them from --freeze`);
   }
-  const learning = place(network).filter(({ parameters }) => parameters.length > 0);
-  if (frozen.length === learning.length) {
+  const trained = place(network).filter(({ layer }) => !frozen.includes(layer.name));
+  if (!trained.some(({ parameters }) => learned(parameters).length > 0)) {
     throw new ConfigError(
       `--freeze: all layers of ${network.name} with weights are frozen; leave at least one to train`,
     );

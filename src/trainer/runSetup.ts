@@ -38,9 +38,10 @@ export interface PrepareCall {
 export async function prepareRun(plan: RunPlan, call: PrepareCall): Promise<PreparedRun> {
   for (const message of plan.messages) call.observer?.onMessage?.(message);
   const prepared = await (plan.stored ? resumeRun(plan, plan.stored, call) : startRun(plan, call));
-  const { recipe, fineTuning, head } = prepared.config;
-  const { name } = prepared.engine;
-  refuseProcesses(call.communicator.size, { recipe, engine: name, keptViews: fineTuning?.keptViews, head });
+  const { recipe, fineTuning, head, network } = prepared.config;
+  const { name: engine } = prepared.engine;
+  const { keptViews, frozen } = fineTuning ?? {};
+  refuseProcesses(call.communicator.size, { recipe, engine, keptViews, head, network, frozen });
   return prepared;
 }
 

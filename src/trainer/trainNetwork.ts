@@ -91,7 +91,8 @@ export async function trainNetwork(options: TrainNetworkOptions): Promise<Traine
   });
   try {
     const optimizer = createOptimizer(program, recipe);
-    await writeWeights(program, program.parameters, options.weights ?? newWeights(network, recipe));
+    const weights = options.weights ?? newWeights(network, recipe);
+    await writeWeights(program, [...program.parameters, ...program.frozen], weights);
     optimizer.start();
     return await trainCompiled(options, recipe, input, program, optimizer);
   } catch (error) {

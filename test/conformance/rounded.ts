@@ -24,26 +24,29 @@ export function roundedResults(chain: Chain, { images, outputGradient }: ChainDa
   const isRounded = keep(1 + Number.EPSILON) === 1;
   const ops = isRounded ? hoistMaxPool(opsOf(chain)) : opsOf(chain);
   const stages = ops.map((op, i) => stageOf(op, ops[i + 1], batchSize, keep));
-  const results: Record<"output" | "input", number[]> = { output: [], input: [] };
-  for (let row = 0; row < batchSize; row++) {
-    const draw = { training: true, seed: noDraws.seed, counter: noDraws.first + row };
-    let values: Float64Array = rowOf(images, row, batchSize).map(keep);
-    for (const { forward, keepOutput } of stages) {
-      values = forward.forward(row, values, draw);
-      values.set(values.map(keepOutput));
-    }
-    results.output.push(...values);
-    let gradient: Float64Array = rowOf(outputGradient, row, batchSize).map(keep);
-    for (const { backward, keepGradient } of stages.toReversed()) {
-      gradient = backward.backward(row, draw, gradient).map(keepGradient);
-    }
-    results.input.push(...gradient);
+  const rows = Array.from({ length: batchSize }, (_, row) => row);
+  const draw = (row: number) => ({ training: true, seed: noDraws.seed, counter: noDraws.first + row });
+  let values: readonly Float64Array[] = rows.map((row) => rowOf(images, row, batchSize).map(keep));
+  for (const { forward, keepOutput } of stages) {
+    for (const row of rows) forward.activations[row]?.[0]?.set(values[row] as Float64Array);
+    forward.forwardFrom(0, rows, draw);
+    values = rows.map((row) => {
+      const output = forward.activations[row]?.[1] as Float64Array;
+      output.set(output.map(keepOutput));
+      return output;
+    });
+  }
+  let gradient: readonly Float64Array[] = rows.map((row) => rowOf(outputGradient, row, batchSize).map(keep));
+  for (const { backward, keepGradient } of stages.toReversed()) {
+    const given = gradient;
+    backward.backwardAll(rows, draw, (row) => given[row] as Float64Array);
+    gradient = rows.map((row) => backward.inputGradient(row).map(keepGradient));
   }
   const gradients = stages.flatMap(({ backward }) => backward.parameters.flat());
   return new Map([
-    ["output", Float32Array.from(results.output)],
+    ["output", Float32Array.from(values.flatMap((row) => [...row]))],
     ...gradients.map(({ name, values }) => [name, Float32Array.from(values)] as const),
-    ["input", Float32Array.from(results.input)],
+    ["input", Float32Array.from(gradient.flatMap((row) => [...row]))],
   ]);
 }
 
@@ -57,9 +60,9 @@ interface Stage {
 
 function stageOf(op: AnyOp, next: AnyOp | undefined, batchSize: number, keep: Keep): Stage {
   const forward = new ReferenceChain([op], op.inputShape, batchSize);
-  const [weight, bias] = forward.parameters.flat();
-  for (const parameter of [weight, bias])
-    parameter?.values.set(parameterValues(parameter.name, parameter.values.length));
+  const parameters = forward.parameters.flat();
+  for (const { name, values } of parameters) values.set(parameterValues(name, values.length));
+  const weight = parameters.find(({ shape }) => shape.length > 1);
   weight?.values.set(weight.values.map(keep));
   const scale = factorRounding(op, keep);
   const keepScaled: Keep = (x) => keep(scale * x);

@@ -2,10 +2,12 @@
 import type { OpKind } from "../../src/engine/engine.ts";
 import {
   adaptiveAveragePool2d,
+  batchNorm2d,
   conv2d,
   dropout,
   flatten,
   linear,
+  localConv2d,
   localResponseNorm,
   maxPool2d,
   relu,
@@ -148,6 +150,37 @@ export const stacks: Readonly<Record<string, Omit<Chain, "batchSize">>> = {
       linear("fc7", { outFeatures: 10 }),
     ],
   },
+  // Not directly after a bias, whose gradient would be 0, and of no relative precision.
+  "batch norm: on the images without weights, after ReLU, before it, last": {
+    input: [3, 11, 9],
+    layers: [
+      batchNorm2d("norm0", { affine: false }),
+      conv2d("conv1", { outChannels: 20, kernelSize: 3 }),
+      relu("relu1"),
+      batchNorm2d("norm1", { eps: 1e-3 }),
+      maxPool2d("pool1", { kernelSize: 2, stride: 2 }),
+      conv2d("conv2", { outChannels: 16, kernelSize: 3, padding: 1 }),
+      tanh("tanh2"),
+      batchNorm2d("norm2"),
+      relu("relu2"),
+      conv2d("conv3", { outChannels: 5, kernelSize: 1 }),
+      relu("relu3"),
+      batchNorm2d("norm3"),
+    ],
+  },
+  "locally connected: on the images, padded, with strides, after a pool, before a linear layer": {
+    input: [3, 13, 12],
+    layers: [
+      localConv2d("local1", { outChannels: 10, kernelSize: 3, padding: 1 }),
+      relu("relu1"),
+      maxPool2d("pool1", { kernelSize: 2, stride: 2 }),
+      localConv2d("local2", { outChannels: 17, kernelSize: 2, stride: 2, padding: 2 }),
+      tanh("tanh2"),
+      localConv2d("local3", { outChannels: 4, kernelSize: 3 }),
+      flatten("flatten"),
+      linear("fc4", { outFeatures: 5 }),
+    ],
+  },
   "layers that learn nothing at the bottom": {
     input: [4, 9, 9],
     layers: [
@@ -169,15 +202,23 @@ export const stacks: Readonly<Record<string, Omit<Chain, "batchSize">>> = {
  */
 export function stackTolerance({ arithmetic }: EngineUnderTest, { layers }: Pick<Chain, "layers">): number {
   const { step, convolutionError, factorError } = arithmetic;
-  const convolutions = layers.filter(({ kind }) => kind === "conv2d").length;
+  const convolutions = layers.filter(({ kind }) => kind === "conv2d" || kind === "localConv2d").length;
   const further = layers.reduce((sum, { kind }) => sum + (keptOnTheWay[kind] ?? 0), 0);
   return (
     3e-6 * convolutionError + step / 8 + (Math.sqrt(further) * step) / 2 + Math.sqrt(2 * convolutions) * factorError
   );
 }
 
-/** Two tables from the way up for the way down; the shares of an average; sums of gradients where windows overlap. */
-const keptOnTheWay: Partial<Record<OpKind, number>> = { localResponseNorm: 2, adaptiveAveragePool2d: 1, maxPool2d: 1 };
+/**
+ * Two tables of the forward pass for the backward pass; weights of an average; sums of gradients where windows overlap; and what remains of kept numbers
+ * without their mean, in both directions.
+ */
+const keptOnTheWay: Partial<Record<OpKind, number>> = {
+  localResponseNorm: 2,
+  batchNorm2d: 2,
+  adaptiveAveragePool2d: 1,
+  maxPool2d: 1,
+};
 
 /**
  * Adds to that bound, for gradients: a maximum in another place. Of two numbers that lie next to each other in bf16 the other one may be the

@@ -1,6 +1,7 @@
 /** Adds a chain of operations to a plan, forward and backward. */
 
 import { hoistMaxPool } from "../../hoistMaxPool.ts";
+import { learned } from "../../learned.ts";
 import { sizeOf } from "../../shape.ts";
 import { alone, rowsOf } from "../communicator.ts";
 import type { AnyOp, CompileRequest, Op, OpKind } from "../engine.ts";
@@ -74,7 +75,7 @@ export function addForward(
     chose(operation, algorithm) {
       algorithms[operation] = algorithm;
     },
-    run: { draws: { seed: 0, first: 0 }, dropoutActive: false },
+    run: { draws: { seed: 0, first: 0 }, isTraining: false, count: batchSize },
     isFrozen: (operation) => frozen.includes(operation),
     parameter: parameterOf(session, tensors, ops, (operation) => training && !frozen.includes(operation), parameters),
   };
@@ -88,7 +89,7 @@ export function addForward(
     const op = ops[i] as AnyOp;
     plan.enter(op.name, "forward");
     const built = build(context, op, value, ops[i + 1]);
-    const learns = op.parameters.length > 0 && !context.isFrozen(op.name);
+    const learns = learned(op.parameters).length > 0 && !context.isFrozen(op.name);
     chain.push({ ...built, name: op.name, learns, parameters: op.parameters.map(({ name }) => name) });
     value = built.output;
   }
@@ -105,22 +106,24 @@ function parameterOf(
   hasGradient: (operation: string) => boolean,
   parameters: Map<string, StoredParameter>,
 ): BuildContext["parameter"] {
-  const shapes = new Map(ops.flatMap((op) => op.parameters.map((p) => [p.name, p.shape])));
+  const declared = new Map(ops.flatMap((op) => op.parameters.map((p) => [p.name, p])));
   return (operation, role, dims, desc, { index, count }) => {
     const name = `${operation}.${role}`;
+    const { shape = dims, isStatistic = false } = declared.get(name) ?? {};
     const plain = session.plain(dims, "f32");
-    const layout = { parameter: name, shape: shapes.get(name) ?? dims, desc, plain, parts: count };
+    const layout = { parameter: name, shape, desc, plain, parts: count };
     const make = (): StoredParameter => ({
       name,
       value: tensors.create({ ...layout, name }),
-      gradient: hasGradient(operation) ? tensors.create({ ...layout, name: `gradient of ${name}` }) : undefined,
+      gradient:
+        hasGradient(operation) && !isStatistic ? tensors.create({ ...layout, name: `gradient of ${name}` }) : undefined,
     });
     const stored = parameters.get(name) ?? make();
     parameters.set(name, stored);
     const { value, gradient } = stored;
     if (gradient) tensors.watch(value);
     const part = (tensor: EngineTensor) => asValue(tensor, dims, (index * tensor.bytes) / count);
-    return { value: part(value), gradient: gradient && part(gradient) };
+    return { value: part(value), gradient: gradient && part(gradient), values: () => tensors.valuesOf(value) };
   };
 }
 

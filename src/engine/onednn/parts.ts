@@ -19,6 +19,20 @@ export function batchPart(session: Session, value: Value, index: number, count: 
   return { buffer, dims, desc, offset: offset + (index * session.bytes(value.desc)) / count };
 }
 
+/** The first `count` images: [N, …] → [count, …]. */
+export function firstImages(session: Session, value: Value, count: number): Value {
+  const dims = [count, ...value.dims.slice(1)];
+  return {
+    ...value,
+    dims,
+    desc: session.slice(
+      value.desc,
+      dims,
+      dims.map(() => 0),
+    ),
+  };
+}
+
 /** Channels-last layout of [N, C, H, W]. */
 export function channelsLast(session: Session, dims: readonly number[], format: NumberFormat): Desc {
   const [, channels = 0, height = 0, width = 0] = dims;

@@ -34,13 +34,23 @@ export interface Value {
   readonly offset?: number;
 }
 
+/** A primitive with its arguments. */
+export interface Kernel {
+  readonly primitiveDesc: PrimitiveDesc;
+  readonly args: readonly (readonly [Role, Value])[];
+}
+
 type Step =
+  | { readonly choose: () => Kernel; readonly scratchpad: Value | undefined; readonly entry: Entry }
   | { readonly primitiveDesc: PrimitiveDesc; readonly args: readonly (readonly [Role, Value])[]; readonly entry: Entry }
   | { readonly call: () => void };
 
 type ReadyStep =
+  | { readonly choose: () => ReadyKernel; readonly entry: Entry }
   | { readonly primitive: Primitive; readonly args: PreparedArgs; readonly entry: Entry }
   | { readonly call: () => void };
+
+type ReadyKernel = { readonly primitive: Primitive; readonly args: PreparedArgs };
 
 /** Consecutive steps of a finished plan. */
 export interface Phase {
@@ -92,6 +102,26 @@ export class Plan {
     const implementation = this.session.implementation(primitiveDesc);
     const entry = this.#account.open(this.#layer, this.#direction, work, implementation, flops);
     this.#steps.push({ primitiveDesc, args: all, entry });
+  }
+
+  /**
+   * Adds a step that runs the kernel which `choose` returns at each run. `kernels` determine the memory: later ones have the same values and no larger
+   * scratchpad, and are compiled at their first run.
+   */
+  addChosen(work: string, kernels: readonly [Kernel, ...Kernel[]], choose: () => Kernel): void {
+    const scratchpads = kernels.map(({ primitiveDesc }) => this.session.query(primitiveDesc, "scratchpad"));
+    const [first] = kernels;
+    const largest = scratchpads.reduce((most, desc) => (this.#bytes(desc) > this.#bytes(most) ? desc : most));
+    const scratchpad = largest && this.value([], largest);
+    for (const [, value] of kernels.flatMap(({ args }) => args)) this.#use(value.buffer);
+    if (scratchpad) this.#use(scratchpad.buffer);
+    const implementation = this.session.implementation(first.primitiveDesc);
+    const entry = this.#account.open(this.#layer, this.#direction, work, implementation);
+    this.#steps.push({ choose, scratchpad, entry });
+  }
+
+  #bytes(desc: Desc | undefined): number {
+    return desc ? this.session.bytes(desc) : 0;
   }
 
   /** Adds a step of JavaScript that touches the given values. */
@@ -148,6 +178,12 @@ export class Plan {
     return this.#arena.view(address, bytes / 4);
   }
 
+  /** The bytes of a value's memory for JavaScript; the plan must be finished. */
+  bytes({ buffer: { address, bytes } }: Value): Uint8Array {
+    if (address === undefined || !this.#arena) throw new Error("a buffer was read that the plan did not place");
+    return new Uint8Array(this.#arena.view(address, Math.ceil(bytes / 4)).buffer, 0, bytes);
+  }
+
   /** The next step's number, to mark where a phase begins. */
   get length(): number {
     return this.#steps.length;
@@ -187,9 +223,31 @@ export class Plan {
 
   #prepare(step: Step): ReadyStep {
     if ("call" in step) return step;
-    const memories = step.args.map(([role, value]) => [role, this.#memory(value)] as const);
-    const { primitiveDesc, entry } = step;
-    return { primitive: this.session.primitive(primitiveDesc), args: this.session.args(memories), entry };
+    if (!("choose" in step)) return { ...this.#compile(step), entry: step.entry };
+    const { choose, scratchpad, entry } = step;
+    const ready = new Map<Kernel, ReadyKernel>();
+    return {
+      entry,
+      choose: () => {
+        const kernel = choose();
+        const compiled = ready.get(kernel) ?? this.#compile(this.#withScratchpad(kernel, scratchpad));
+        ready.set(kernel, compiled);
+        return compiled;
+      },
+    };
+  }
+
+  #compile({ primitiveDesc, args }: Kernel): ReadyKernel {
+    const memories = args.map(([role, value]) => [role, this.#memory(value)] as const);
+    return { primitive: this.session.primitive(primitiveDesc), args: this.session.args(memories) };
+  }
+
+  /** The kernel with its scratchpad at the place of a larger one. */
+  #withScratchpad(kernel: Kernel, place: Value | undefined): Kernel {
+    const desc = this.session.query(kernel.primitiveDesc, "scratchpad");
+    if (!desc) return kernel;
+    if (!place || this.#bytes(desc) > place.buffer.bytes) throw new Error("a chosen kernel needs a larger scratchpad");
+    return { ...kernel, args: [...kernel.args, ["scratchpad", { ...place, desc }]] };
   }
 
   #memory({ desc, buffer, offset = 0 }: Value): Memory {
@@ -203,7 +261,10 @@ function phaseOf(session: Session, steps: readonly ReadyStep[]): Phase {
     run() {
       for (const step of steps) {
         if ("call" in step) step.call();
-        else execute(session, step.primitive, step.args, step.entry);
+        else {
+          const { primitive, args } = "choose" in step ? step.choose() : step;
+          execute(session, primitive, args, step.entry);
+        }
       }
     },
   };

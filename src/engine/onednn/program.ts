@@ -12,6 +12,7 @@ import type {
   StepReading,
   TrainingProgram,
 } from "../engine.ts";
+import { requireOneProcess } from "../runningStatistics.ts";
 import { addBackward, addForward, type Forward } from "./chain.ts";
 import type { ConfiguredOneDnn } from "./configuredOneDnn.ts";
 import type { EngineTensor } from "./engineTensor.ts";
@@ -42,6 +43,7 @@ export function compileInference(library: ConfiguredOneDnn, libc: LibC, request:
 
 /** Compiles a chain of operations for training: forward, loss if the chain ends in class scores, and backward. */
 export function compileTraining(library: ConfiguredOneDnn, libc: LibC, request: CompileRequest): TrainingProgram {
+  requireOneProcess(request);
   return releaseOnFailure(library, libc, (session, tensors, account, map) =>
     trainingProgram(addForward(library, session, tensors, request, account, true, libc.share), map, request, account),
   );
@@ -140,6 +142,7 @@ export function forwardPass(
     const isInPlace = images.buffer === input.buffer && images.byteOffset === input.byteOffset;
     if (!isInPlace) input.set(images.subarray(0, own * imageSize));
     input.fill(0, own * imageSize);
+    run.count = own;
     run.draws = rows.first === 0 ? draws : { ...draws, first: draws.first + rows.first };
     tensors.releaseScratch();
     steps.run();
@@ -223,14 +226,14 @@ function blockingPasses({ run, tensors, output }: Forward, { forward, loss, back
     backward.run();
   };
   const forwardTraining: ForwardPass = (images, count, draws) => {
-    run.dropoutActive = true;
+    run.isTraining = true;
     try {
       const result = forward(images, count, draws);
       stepCount = count;
       logitsOfStep.set(result);
       return logitsOfStep.subarray(0, result.length);
     } finally {
-      run.dropoutActive = false;
+      run.isTraining = false;
     }
   };
   return {

@@ -2,7 +2,9 @@
 import { fillDropoutMask, randomStream } from "../../random.ts";
 import type { Op, OpKind } from "../engine.ts";
 import { activations } from "./activations.ts";
+import { batchNorm2d } from "./batchNorm2d.ts";
 import { conv2d } from "./conv2d.ts";
+import { localConv2d } from "./localConv2d.ts";
 import { type Draw, noParameterGradients, type Operation } from "./operation.ts";
 import { pools } from "./pools.ts";
 import { addScaled, dot } from "./vector.ts";
@@ -146,8 +148,10 @@ export const operations: { readonly [K in OpKind]: Operation<K> } = {
   ...activations,
   ...pools,
   conv2d,
+  localConv2d,
   linear,
   flatten,
   localResponseNorm,
+  batchNorm2d,
   dropout,
 };

@@ -42,7 +42,7 @@ export class ReferenceProgram implements Program {
     return this.run(images, count, (r) => drawOf(draws, r, false));
   }
 
-  /** Output of each image of the batch; this process's image r is computed in row r, or in the only row. `draw` takes the row in the batch. */
+  /** Output of each image of the batch. `draw` takes the row in the batch. */
   run(images: Float32Array, count: number, draw: (r: number) => Draw): Float32Array {
     const chain = this.chain();
     const { inputShape, communicator = alone } = this.#request;
@@ -54,10 +54,17 @@ export class ReferenceProgram implements Program {
       );
     }
     const own = new Float32Array(this.#rows.count * outputSize);
-    for (let r = 0; r < rows; r++) {
-      const image = images.subarray(r * inputSize, (r + 1) * inputSize);
-      const output = chain.forward(r % chain.activations.length, image, draw(this.#rows.first + r));
-      own.set(output, r * outputSize);
+    const memory = chain.activations;
+    // All images together if there is memory for them, so that they can share statistics.
+    for (let first = 0; first < rows; first += memory.length) {
+      const part = memory.slice(0, rows - first);
+      part.forEach((activations, i) => {
+        activations[0]?.set(images.subarray((first + i) * inputSize, (first + i + 1) * inputSize));
+      });
+      chain.forwardFrom(0, [...part.keys()], (i) => draw(this.#rows.first + first + i));
+      part.forEach((activations, i) => {
+        own.set(activations.at(-1) as Float64Array, (first + i) * outputSize);
+      });
     }
     const all = new Float32Array(this.batchSize * outputSize);
     communicator.gather(own, all);

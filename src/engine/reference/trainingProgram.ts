@@ -15,6 +15,7 @@ import type {
   TrainingProgram,
   Update,
 } from "../engine.ts";
+import { requireOneProcess } from "../runningStatistics.ts";
 import { binaryCrossEntropy } from "./binaryCrossEntropy.ts";
 import { Chain, GradientChain } from "./chain.ts";
 import { bytesOf, drawOf, ReferenceProgram } from "./program.ts";
@@ -51,8 +52,9 @@ export class ReferenceTrainingProgram implements TrainingProgram {
 
   constructor(request: CompileRequest) {
     const { batchSize, inputShape, inputGradient = false, frozen = [], loss, communicator = alone } = request;
+    requireOneProcess(request);
     const rows = rowsOf(communicator, batchSize);
-    const chain = new Chain(request.ops, inputShape, rows.count);
+    const chain = new Chain(request.ops, inputShape, rows.count, frozen);
     this.#communicator = communicator;
     this.#rows = rows;
     if (communicator.size > 1) this.rows = rows;
@@ -155,9 +157,17 @@ export class ReferenceTrainingProgram implements TrainingProgram {
     gradients.clear();
     this.#inputGradient.fill(0);
     const { first } = this.#rows;
-    for (let own = 0; own < ownCount(this.#rows, count); own++) {
-      const gradient = gradients.backward(own, drawOf(draws, first + own, true), outputGradient(first + own));
-      if (this.inputGradient) this.#inputGradient.set(gradient, own * gradient.length);
+    const rows = Array.from({ length: ownCount(this.#rows, count) }, (_, own) => own);
+    gradients.backwardAll(
+      rows,
+      (own) => drawOf(draws, first + own, true),
+      (own) => outputGradient(first + own),
+    );
+    if (this.inputGradient) {
+      for (const own of rows) {
+        const gradient = gradients.inputGradient(own);
+        this.#inputGradient.set(gradient, own * gradient.length);
+      }
     }
     for (const { values } of gradients.parameters.flat()) this.#communicator.sum(values);
     this.#communicator.wait();

@@ -30,13 +30,18 @@ export function createExactLoss(
   const size = images.length / count;
   const classes = targets.length / count;
   const gradient = new Float64Array(classes);
+  const rows = Array.from({ length: count }, (_, row) => row);
   const draw = (row: number) => ({ training: true, seed: draws.seed, counter: draws.first + row });
   return {
     parameters: chain.parameters,
     from(first) {
       let sum = 0;
-      for (let row = 0; row < count; row++) {
-        const logits = chain.forwardFrom(row, first, images.subarray(row * size, (row + 1) * size), draw(row));
+      if (first === 0) {
+        for (const row of rows) chain.activations[row]?.[0]?.set(images.subarray(row * size, (row + 1) * size));
+      }
+      chain.forwardFrom(first, rows, draw);
+      for (const row of rows) {
+        const logits = chain.activations[row]?.at(-1) as Float64Array;
         sum += softmaxCrossEntropy(logits, targets.subarray(row * classes, (row + 1) * classes), 1, gradient);
       }
       return sum / count;

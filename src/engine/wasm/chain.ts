@@ -1,5 +1,6 @@
 /** Adds a chain of operations to a plan, forward and backward. */
 import { hoistMaxPool } from "../../hoistMaxPool.ts";
+import { learned } from "../../learned.ts";
 import { sizeOf } from "../../shape.ts";
 import type { AnyOp, CompileRequest, OpKind } from "../engine.ts";
 import { type Borders, extentsOf, type FeatureMap, noBorders, operand } from "./featureMap.ts";
@@ -18,6 +19,8 @@ export interface Forward {
   readonly images: Place;
   readonly output: number;
   readonly chain: readonly Link[];
+  /** Throws ShapeError for a training pass of a number of images that has no statistics. */
+  checkTraining(images: number): void;
   /** Bytes of scratch memory of each thread. */
   scratchBytes(): number;
 }
@@ -41,6 +44,7 @@ export function addForward(plan: Plan, kernels: Kernels, request: CompileRequest
   const ops = hoistMaxPool(request.ops);
   const parameters = new Map<string, StoredParameter>();
   let scratchBytes = 0;
+  const checks: ((images: number) => void)[] = [];
   const context: BuildContext = {
     plan,
     kernels,
@@ -49,9 +53,11 @@ export function addForward(plan: Plan, kernels: Kernels, request: CompileRequest
     scratch(bytes) {
       scratchBytes = Math.max(scratchBytes, bytes);
     },
+    usesBatchStatistics: (operation) => training && !frozen.includes(operation),
+    checkTraining: (check) => void checks.push(check),
     parameter: parameterOf(plan, ops, (operation) => training && !frozen.includes(operation), parameters),
   };
-  const firstTrained = ops.findIndex((op) => op.parameters.length > 0 && !frozen.includes(op.name));
+  const firstTrained = ops.findIndex((op) => learned(op.parameters).length > 0 && !frozen.includes(op.name));
   const isReached = (i: number) => training && (inputGradient || (firstTrained >= 0 && i >= firstTrained));
   const needsInputGradient = (i: number) => isReached(i) && (inputGradient || i > firstTrained);
   const bordersOf = (i: number) => {
@@ -78,7 +84,13 @@ export function addForward(plan: Plan, kernels: Kernels, request: CompileRequest
   const output = plan.heap.allocate(4 * batchSize * map.channels * map.height * map.width);
   plan.enter("loss", "forward");
   plan.add("copy", kernels.toPlain, plainArguments(output, map));
-  return { context, parameters, images, output, chain, scratchBytes: () => Math.ceil(scratchBytes / 64) * 64 };
+  return {
+    ...{ context, parameters, images, output, chain },
+    checkTraining(images) {
+      for (const check of checks) check(images);
+    },
+    scratchBytes: () => Math.ceil(scratchBytes / 64) * 64,
+  };
 }
 
 /** The images with channels last. */
@@ -109,10 +121,10 @@ function parameterOf(
   hasGradient: (operation: string) => boolean,
   parameters: Map<string, StoredParameter>,
 ): BuildContext["parameter"] {
-  const shapes = new Map(ops.flatMap((op) => op.parameters.map((p) => [p.name, p.shape])));
+  const declared = new Map(ops.flatMap((op) => op.parameters.map((p) => [p.name, p])));
   return (operation, role, layout: Layout) => {
     const name = `${operation}.${role}`;
-    const shape = shapes.get(name) ?? [];
+    const { shape = [], isStatistic = false } = declared.get(name) ?? {};
     const make = (title: string): EngineTensor => ({
       name: title,
       parameter: name,
@@ -121,7 +133,7 @@ function parameterOf(
       address: heap.allocate(4 * layout.length),
     });
     const value = make(name);
-    const gradient = hasGradient(operation) ? make(`gradient of ${name}`) : undefined;
+    const gradient = hasGradient(operation) && !isStatistic ? make(`gradient of ${name}`) : undefined;
     parameters.set(name, { name, value, gradient });
     return { value: value.address, gradient: gradient?.address };
   };

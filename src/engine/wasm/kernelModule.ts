@@ -2,7 +2,9 @@
 import { ModuleBuilder } from "../../assembler/assembler.ts";
 import { f32x4, relaxedMultiplyAdd } from "../../assembler/instructions.ts";
 import { activationKernels } from "./kernels/activations.ts";
+import { batchNormKernels } from "./kernels/batchNorm.ts";
 import { dropoutKernel } from "./kernels/dropout.ts";
+import { localConvolutionKernels } from "./kernels/localConvolution.ts";
 import { bordersKernel, lanesKernel, plainKernels, rowKernel } from "./kernels/maps.ts";
 import { normKernels } from "./kernels/norm.ts";
 import { maxPoolKernels, meanPoolKernels } from "./kernels/pools.ts";
@@ -39,6 +41,8 @@ export function buildKernels(instructionSet: InstructionSet) {
     ...maxPoolKernels(module),
     ...meanPoolKernels(module),
     ...normKernels(module, power),
+    ...batchNormKernels(module),
+    ...localConvolutionKernels(module),
     dropout: dropoutKernel(module),
     update: updateKernel(module),
     squares: squaresKernel(module),

@@ -188,6 +188,7 @@ function trainingPasses(compiled: Compiled) {
   let stepCount: number | undefined;
   const forwardTraining = (...[images, count, draws]: Parameters<Program["forward"]>) => {
     stepCount = undefined;
+    compiled.forward.checkTraining(count);
     const result = runForward(compiled, images, count, draws, true);
     stepCount = count;
     logitsOfStep.set(result);

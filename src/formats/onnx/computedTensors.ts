@@ -78,6 +78,9 @@ export function floatTensor(values: Float32Array, shape: Shape = [values.length]
       if (values.length === 1) return values[0] as number;
       throw new UnsupportedError(`expected one value, got [${shape.join(", ")}]`);
     },
+    int32s: () => {
+      throw new UnsupportedError("expected whole numbers, got floats");
+    },
     integers() {
       throw new UnsupportedError("expected whole numbers, got floats");
     },
@@ -95,6 +98,7 @@ export function integerTensor(values: readonly number[], shape: Shape = [values.
     bound() {
       throw new UnsupportedError("expected a float, got whole numbers");
     },
+    int32s: () => Int32Array.from(values),
     integers: () => values,
   };
 }

@@ -7,14 +7,14 @@ import * as z from "zod/mini";
 import { decisionEntries, formatVersions, jsonText } from "../../checkpoint/metadata.ts";
 import { AlexNetError, UnsupportedError } from "../../errors.ts";
 import { preprocessingSchema } from "../../image/prepare/preprocess.ts";
-import type { OnnxAttributes } from "../../layers/onnxGraph.ts";
+import type { OnnxAttributes, OnnxValues } from "../../layers/onnxGraph.ts";
 import { headNames } from "../../network/head.ts";
 import { type Network, parseNetwork } from "../../network/network.ts";
 import { equalShapes } from "../../shape.ts";
 import type { ImportedModel } from "../importedModel.ts";
 import { describeOnnx, type OnnxModel, type OnnxOptions } from "./describe.ts";
 import { attributeTypes, type GraphMessage, type ModelMessage, type NodeMessage } from "./messages.ts";
-import { type ExternalBytes, tensorOf } from "./tensors.ts";
+import { type ExternalBytes, type OnnxTensor, tensorOf } from "./tensors.ts";
 import { OPSET } from "./writeOnnx.ts";
 
 const metadataSchema = z.object({
@@ -108,7 +108,7 @@ function parametersOf(
   if (initializer.length !== constants.length + parameters.length) return undefined;
   for (const { name, shape, values } of constants) {
     const tensor = tensors.get(name);
-    if (!tensor || !equalShapes(tensor.shape, shape) || !isDeepStrictEqual(tensor.floats(), values())) return undefined;
+    if (!tensor || !equalShapes(tensor.shape, shape) || !holds(tensor, values())) return undefined;
   }
   const result = new Map<string, Float32Array>();
   for (const { name, shape } of parameters) {
@@ -117,6 +117,11 @@ function parametersOf(
     result.set(name, tensor.floats());
   }
   return result;
+}
+
+/** True if a constant has the same values, of the same type. */
+function holds(tensor: OnnxTensor, values: OnnxValues): boolean {
+  return isDeepStrictEqual(values instanceof Int32Array ? tensor.int32s() : tensor.floats(), values);
 }
 
 /** A node as plain data for comparison. */

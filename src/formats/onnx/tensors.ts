@@ -22,6 +22,8 @@ export interface OnnxTensor {
    * another type, CheckpointError for a non-finite value.
    */
   floats(): Float32Array;
+  /** Any number of values of type INT32. Throws UnsupportedError for another type. */
+  int32s(): Int32Array;
   /** The only value of a tensor of floats, infinities included. Throws UnsupportedError unless there is exactly one. */
   bound(): number;
   /** Integer values, at most as many as a shape can have. In a computed shape, NaN stands for a batch of any size. */
@@ -61,6 +63,11 @@ export function tensorOf(message: TensorMessage, external: ExternalBytes, origin
       const problem = nonFiniteProblem(values);
       if (problem !== undefined) throw new CheckpointError(`${what}: ${problem}`);
       return values;
+    },
+    int32s() {
+      requireType(message, ["INT32"], what);
+      const bytes = bytesOf(message, external, Int32Array.BYTES_PER_ELEMENT * sizeOf(shape), [], what);
+      return new Int32Array(Uint8Array.from(bytes).buffer);
     },
     bound() {
       if (sizeOf(shape) !== 1) throw new UnsupportedError(`${what}: expected one value, got [${shape.join(", ")}]`);

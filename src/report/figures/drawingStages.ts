@@ -1,6 +1,7 @@
 /** Stages of a network drawing: its blocks, their towers, and their connections. */
 import { layerKinds } from "../../layers/kinds.ts";
 import type { AnyLayer, Layer, LayerDescription, Reach } from "../../layers/layer.ts";
+import { hasWeights } from "../../learned.ts";
 import { type Network, type PlacedLayer, place } from "../../network/network.ts";
 import { equalShapes, formatShape, type Shape } from "../../shape.ts";
 
@@ -40,7 +41,7 @@ export function stagesOf(network: Network): readonly Stage[] {
   placed.forEach((own, i) => {
     const before = stages.at(-1) as Stage;
     const description = describe(own.layer, own.inputShape);
-    if (own.parameters.length === 0 && equalShapes(own.inputShape, own.outputShape)) {
+    if (!hasWeights(own) && equalShapes(own.inputShape, own.outputShape)) {
       stages[stages.length - 1] = { ...before, captions: [...before.captions, description.label] };
       return;
     }
@@ -55,8 +56,8 @@ function stageOf(
   before: Stage,
   following: readonly PlacedLayer[],
 ): Stage {
-  const { layer, inputShape, outputShape, parameters } = own;
-  const learns = parameters.length > 0;
+  const { layer, inputShape, outputShape } = own;
+  const learns = hasWeights(own);
   const isRow = outputShape.length < 3;
   const groups = isRow ? 1 : learns ? (description.groups ?? 1) : before.towers;
   const towers = isRow ? 1 : towersOf([groupsAfter(following), groups], outputShape);
@@ -84,7 +85,7 @@ function stageOf(
 
 /** Groups of the next layer with weights, if all layers before it output feature maps. */
 function groupsAfter(following: readonly PlacedLayer[]): number {
-  const next = following.find(({ parameters, outputShape }) => parameters.length > 0 || outputShape.length < 3);
+  const next = following.find((placed) => hasWeights(placed) || placed.outputShape.length < 3);
   return next ? (describe(next.layer, next.inputShape).groups ?? 1) : 1;
 }
 

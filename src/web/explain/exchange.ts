@@ -1,6 +1,7 @@
 /** Values that two devices exchange, if each computes half of the maps. */
 import { layerKinds } from "../../layers/kinds.ts";
 import type { Layer } from "../../layers/layer.ts";
+import { hasWeights } from "../../learned.ts";
 import type { PlacedLayer } from "../../network/network.ts";
 import { sizeOf } from "../../shape.ts";
 
@@ -13,8 +14,8 @@ const DEVICES = 2;
  * A layer of g groups reads, for a device's half of the outputs, the input maps of the groups in that half.
  */
 export function exchangedValues(placed: PlacedLayer, isFirst: boolean): number {
-  const { layer, inputShape, outputShape, parameters } = placed;
-  if (isFirst || parameters.length === 0) return 0;
+  const { layer, inputShape, outputShape } = placed;
+  if (isFirst || !hasWeights(placed)) return 0;
   const [channels = 0, ...extents] = inputShape;
   const [outputs = 0] = outputShape;
   const groups = groupsOf(layer, inputShape);

@@ -1,4 +1,6 @@
 /** The view "Explain": a network drawn, its sizes and counts, and its options to change. */
+
+import { hasWeights } from "../../learned.ts";
 import { findNetwork, networks } from "../../network/alexnet.ts";
 import type { Network } from "../../network/network.ts";
 import type { LayerSummary } from "../../network/summary.ts";
@@ -100,7 +102,7 @@ export function createExplainView(): View {
 }
 
 function isFirst({ placed }: Edited, index: number): boolean {
-  return placed.slice(0, index).every(({ parameters }) => parameters.length === 0);
+  return placed.slice(0, index).every((layer) => !hasWeights(layer));
 }
 
 function drawingOf(network: Network): Node {

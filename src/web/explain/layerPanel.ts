@@ -1,5 +1,6 @@
 /** One layer explained: its formulas filled in, and its options to change. */
 import { formatBytes } from "../../bytes.ts";
+import { hasWeights } from "../../learned.ts";
 import type { PlacedLayer } from "../../network/network.ts";
 import type { LayerSummary } from "../../network/summary.ts";
 import { field, h } from "../dom.ts";
@@ -116,7 +117,7 @@ function fieldSize({ receptiveField: { size } }: LayerSummary) {
 }
 
 function exchange(placed: PlacedLayer, isFirst: boolean): readonly HTMLElement[] {
-  if (placed.parameters.length === 0) return [];
+  if (!hasWeights(placed)) return [];
   const values = exchangedValues(placed, isFirst);
   if (values === 0) return [h("dt", {}, t("noExchange"))];
   return [h("dt", {}, t("exchange", { values, bytes: formatBytes(4 * values) }))];

@@ -83,7 +83,7 @@ export async function loadState(
   weights: Weights,
   state: Tensors = [],
 ): Promise<void> {
-  await writeWeights(program, program.parameters, weights);
+  await writeWeights(program, [...program.parameters, ...program.frozen], weights);
   optimizer.start();
   const saved = new Map(state);
   for (const { name, parameter, tensor } of optimizer.state) {

@@ -8,6 +8,7 @@ import { DataError } from "../../errors.ts";
 import { writeOnnx } from "../../formats/onnx/writeOnnx.ts";
 import type { Image } from "../../image/image.ts";
 import { imageOfPixels, type RawImage } from "../../image/rawImage.ts";
+import { hasWeights } from "../../learned.ts";
 import { readModelBytes, writeModelBytes } from "../../model/modelBytes.ts";
 import type { NetworkModel, Weights } from "../../model/networkModel.ts";
 import { findNetwork } from "../../network/alexnet.ts";
@@ -168,7 +169,7 @@ async function createNew(trainer: Trainer, settings: PageSettings): Promise<RunF
 /** Weights of a model for further training: without those of the last layer, unless the classes are the same. */
 function reusableWeights({ network, weights, classNames }: NetworkModel, dataset: Dataset): Weights {
   if (classNames.join("\n") === dataset.classNames.join("\n")) return weights;
-  const last = place(network).findLast(({ parameters }) => parameters.length > 0)?.layer.name;
+  const last = place(network).findLast(hasWeights)?.layer.name;
   return new Map([...weights].filter(([name]) => name.slice(0, name.lastIndexOf(".")) !== last));
 }
 

@@ -42,7 +42,7 @@ export function addInt8Forward(
   const plan = new Plan(session, account);
   const weights = createInt8Weights(session, tensors);
   const context: Int8Context = { plan, tensors, scheme, weights };
-  const run: OpContext["run"] = { draws: { seed: 0, first: 0 }, dropoutActive: false };
+  const run: OpContext["run"] = { draws: { seed: 0, first: 0 }, isTraining: false, count: batchSize };
   const inputDims = [batchSize, ...inputShape];
   const images = share(sizeOf(inputDims));
   const input = fixedValue(session.plain(inputDims, "f32"), inputDims, images.array.byteLength, images.address);
@@ -62,7 +62,8 @@ export function addInt8Forward(
   return { plan, tensors, parameters, algorithms: {}, run, input, images: images.array, output, chain: [], weights };
 }
 
-function refuse<K extends OpKind>({ kind, name, options }: Op<K>): void {
+function refuse<K extends OpKind>({ kind, name, options, inInt8 }: Op<K>): void {
+  if (inInt8 === "none") throw new ConfigError(`${name}: ${kind} has no 8-bit form; use f32 or bf16`);
   const problem = refusals[kind]?.(options);
   if (problem !== undefined) throw new ConfigError(`${name}: int8 has no ${problem}; use f32 or bf16`);
 }

@@ -12,6 +12,7 @@ import type {
   UnaryOperation,
 } from "./oneDnn.ts";
 
+const QUERY_NUM_OF_INPUTS = 3;
 const QUERY_IMPL_INFO_STR = 8;
 const argNumbers: Record<Exclude<Role, "outputScales" | `operand${number}` | `term${number}`>, number> = {
   src: 1,
@@ -24,6 +25,12 @@ const argNumbers: Record<Exclude<Role, "outputScales" | `operand${number}` | `te
   diffDst: 145,
   diffWeights: 161,
   diffBias: 169,
+  mean: 49,
+  variance: 50,
+  scale: 51,
+  shift: 52,
+  diffScale: 255,
+  diffShift: 256,
 };
 const MULTIPLE_SRC = 1024;
 const SRC_1 = 2;
@@ -92,7 +99,7 @@ export function commonSession(
   postOperation: number,
 ): Pick<
   Session,
-  "bytes" | "same" | "reorder" | "implementation" | "primitive" | "memory" | "args" | "execute" | "close"
+  "bytes" | "same" | "reorder" | "inputCount" | "implementation" | "primitive" | "memory" | "args" | "execute" | "close"
 > {
   const { call, engine, attr } = library;
   return {
@@ -102,6 +109,12 @@ export function commonSession(
       ownPrimitiveDesc(scope, (slot) =>
         call("dnnl_reorder_primitive_desc_create", types([P, 6]), slot, src, engine, dst, engine, attr),
       ),
+    inputCount(primitiveDesc) {
+      const count = new Int32Array(1);
+      const args = [primitiveDesc, QUERY_NUM_OF_INPUTS, 0, count];
+      call("dnnl_primitive_desc_query", `${P}, int, int, ${P}`, ...args);
+      return count[0] as number;
+    },
     implementation(primitiveDesc) {
       const text = out((slot) =>
         call("dnnl_primitive_desc_query", `${P}, int, int, ${P}`, primitiveDesc, QUERY_IMPL_INFO_STR, 0, slot),

@@ -7,7 +7,7 @@
 import { ClosedError, NativeError, UnimplementedError } from "../../../errors.ts";
 import type { ForeignFunctions } from "../../../koffi.ts";
 import { loadKoffi } from "./koffi.ts";
-import type { ConvolutionWindow, LrnOptions, MemoryFormat, OneDnn, QueryRole, Session } from "./oneDnn.ts";
+import type { BatchNorm, ConvolutionWindow, LrnOptions, MemoryFormat, OneDnn, QueryRole, Session } from "./oneDnn.ts";
 
 export const FORMAT_ANY = 1;
 export const lrnAlgorithms = { acrossChannels: 2815, withinChannel: 3071 } as const;
@@ -19,6 +19,8 @@ const convolutionAlgorithms = { direct: 1, winograd: 2 } as const;
 export const pooling = { max: 511, averageWithPadding: 767, average: 1023 } as const;
 export const FORWARD_TRAINING = 64;
 const FORWARD_INFERENCE = 96;
+/** Backward propagation of data and parameters, or of data only. */
+export const backwardPropagation = (learns: boolean): number => (learns ? 128 : 160);
 
 const MAX_DIMS = 12;
 export const SCRATCHPAD_USER = 1;
@@ -91,6 +93,11 @@ export const algorithm = (window: ConvolutionWindow): readonly number[] =>
 
 /** The arguments of local response normalisation, with the types `LRN_TYPES`. */
 export const lrnArgs = ({ size, alpha, beta, k }: LrnOptions): readonly number[] => [size, alpha, beta, k];
+/** Flags of batch normalization, given the values of the version. */
+export const batchNormFlags = (
+  { usesBatch, scales }: BatchNorm,
+  flags: { readonly globalStatistics: number; readonly scale: number; readonly shift: number },
+): number => (usesBatch ? 0 : flags.globalStatistics) | (scales ? flags.scale | flags.shift : 0);
 export const LRN_TYPES = "int64, float, float, float";
 
 /** Facts that a library reports about itself. */

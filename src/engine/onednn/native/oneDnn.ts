@@ -44,6 +44,12 @@ export type Role =
   | "diffDst"
   | "diffWeights"
   | "diffBias"
+  | "mean"
+  | "variance"
+  | "scale"
+  | "shift"
+  | "diffScale"
+  | "diffShift"
   /** Scales of `int8Forward`. */
   | "outputScales"
   /** The operand of the i-th operation of `elementwise`. */
@@ -52,7 +58,10 @@ export type Role =
   | `term${number}`;
 
 /** Layouts that a primitive can request. */
-export type QueryRole = Exclude<Role, "bias" | "diffBias" | "outputScales" | `operand${number}` | `term${number}`>;
+export type QueryRole = Extract<
+  Role,
+  "src" | "dst" | "weights" | "workspace" | "scratchpad" | "diffSrc" | "diffDst" | "diffWeights"
+>;
 
 /** Floating-point format of the numbers in a tensor. */
 export type NumberFormat = "f32" | "bf16";
@@ -94,6 +103,15 @@ export interface LrnOptions {
   readonly beta: number;
   readonly k: number;
   readonly region?: "withinChannel" | undefined;
+}
+
+/** Options of batch normalization. */
+export interface BatchNorm {
+  readonly eps: number;
+  /** Computes mean and variance from the batch; otherwise they are given. */
+  readonly usesBatch: boolean;
+  /** Has scale and shift. */
+  readonly scales: boolean;
 }
 
 /** Operations on the result of a matrix product, in this order. */
@@ -161,6 +179,10 @@ export interface Session {
   activationBackward(activation: Activation, gradient: Desc, output: Desc): PrimitiveDesc;
   lrnForward(data: Desc, options: LrnOptions, training: boolean): PrimitiveDesc;
   lrnBackward(gradient: Desc, data: Desc, options: LrnOptions, forward: PrimitiveDesc): PrimitiveDesc;
+  /** dst = (src − mean) / √(variance + eps) · scale + shift for each channel; mean, variance, scale and shift are f32. */
+  batchNormForward(data: Desc, options: BatchNorm, training: boolean): PrimitiveDesc;
+  /** Computes `diffSrc`; with scales also `diffScale` and `diffShift`. Reads `scale`, and before 3.x also `shift`. */
+  batchNormBackward(data: Desc, options: BatchNorm, forward: PrimitiveDesc): PrimitiveDesc;
   poolForward(algorithm: PoolAlgorithm, src: Desc, dst: Desc, window: Window2d, training: boolean): PrimitiveDesc;
   poolBackward(
     algorithm: PoolAlgorithm,
@@ -195,6 +217,8 @@ export interface Session {
 
   /** The layout that a primitive descriptor uses for a role; undefined for an unused role. */
   query(primitiveDesc: PrimitiveDesc, role: QueryRole): Desc | undefined;
+  /** Number of tensors that a primitive descriptor reads. */
+  inputCount(primitiveDesc: PrimitiveDesc): number;
   /** The implementation's own name, such as `jit:avx512_core`. */
   implementation(primitiveDesc: PrimitiveDesc): string;
   primitive(primitiveDesc: PrimitiveDesc): Primitive;

@@ -15,6 +15,8 @@ import {
 } from "./commonSession.ts";
 import {
   algorithm,
+  backwardPropagation,
+  batchNormFlags,
   binary,
   both,
   copyOf,
@@ -56,6 +58,7 @@ const eltwise: Record<Activation["name"], { plain: number; useDst: number }> = {
   tanh: { plain: 47, useDst: 257 },
   sigmoid: { plain: 175, useDst: 260 },
 };
+const normFlags = { globalStatistics: 1, scale: 8, shift: 16 } as const;
 const MULTIPLE_POST_OP = 16384;
 /** The mask of scales along the channels of an output. */
 const OUTPUT_CHANNELS = 1 << 1;
@@ -192,6 +195,14 @@ function createSession(library: Library): Session {
     lrnBackward(gradient, data, options, forward) {
       const args = [lrnAlgorithms[options.region ?? "acrossChannels"], gradient, data, ...lrnArgs(options)];
       return primitiveDesc("lrn_backward", `int, ${P}, ${P}, ${LRN_TYPES}`, args, forward);
+    },
+    batchNormForward(data, options, training) {
+      const args = [propagation(training), data, options.eps, batchNormFlags(options, normFlags)];
+      return primitiveDesc("batch_normalization_forward", `int, ${P}, float, uint`, args);
+    },
+    batchNormBackward(data, options, forward) {
+      const args = [backwardPropagation(options.scales), data, data, options.eps, batchNormFlags(options, normFlags)];
+      return primitiveDesc("batch_normalization_backward", `int, ${P}, ${P}, float, uint`, args, forward);
     },
     poolForward(kind, src, dst, window, training) {
       const args = [propagation(training), pooling[kind], src, dst, ...poolArgs(window)];

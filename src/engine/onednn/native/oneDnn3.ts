@@ -14,6 +14,8 @@ import {
 } from "./commonSession.ts";
 import {
   algorithm,
+  backwardPropagation,
+  batchNormFlags,
   binary,
   both,
   dims,
@@ -52,6 +54,7 @@ const eltwise: Record<Activation["name"], { plain: number; useDst: number }> = {
   tanh: { plain: 33, useDst: 257 },
   sigmoid: { plain: 41, useDst: 260 },
 };
+const normFlags = { globalStatistics: 1, scale: 2, shift: 4 } as const;
 const MULTIPLE_POST_OP = 32768;
 /** Kind, α and β; the reciprocal is α x^β. */
 const unary: Record<UnaryOperation["operation"], readonly [kind: number, alpha: number, beta: number]> = {
@@ -189,6 +192,15 @@ function createSession(library: Library): Session {
         forward,
       ];
       return primitiveDesc("lrn_backward", `int, ${types([P, 3])}, ${LRN_TYPES}, ${P}`, args);
+    },
+    batchNormForward(data, options, training) {
+      const args = [propagation(training), data, data, options.eps, batchNormFlags(options, normFlags)];
+      return primitiveDesc("batch_normalization_forward", `int, ${P}, ${P}, float, uint`, args);
+    },
+    batchNormBackward(data, options, forward) {
+      const flags = batchNormFlags(options, normFlags);
+      const args = [backwardPropagation(options.scales), data, data, data, options.eps, flags, forward];
+      return primitiveDesc("batch_normalization_backward", `int, ${types([P, 3])}, float, uint, ${P}`, args);
     },
     poolForward(kind, src, dst, window, training) {
       const args = [propagation(training), pooling[kind], src, dst, ...poolArgs(window)];

@@ -3,8 +3,10 @@ import { fillDropoutMask, randomStream } from "../../../random.ts";
 import type { OpKind } from "../../engine.ts";
 import type { Value } from "../plan.ts";
 import { activationBuilders } from "./activations.ts";
+import { buildBatchNorm2d } from "./batchNorm2d.ts";
 import { buildWeighted } from "./buildConvOrLinear.ts";
 import { buildConv2d } from "./conv2d.ts";
+import { buildLocalConv2d } from "./localConv2d.ts";
 import { type Builder, type OpContext, passThrough, whole } from "./op.ts";
 import { poolBuilders } from "./pools.ts";
 
@@ -90,7 +92,7 @@ const buildDropout: Builder<"dropout", OpContext> = ({ plan, training, run, batc
   let rows: readonly Float32Array[] | undefined;
   function draw(): void {
     rows ??= Array.from({ length: batchSize }, (_, r) => plan.view(mask).subarray(r * features, (r + 1) * features));
-    const active = run.dropoutActive || activeAtEvaluation;
+    const active = run.isTraining || activeAtEvaluation;
     const stream = randomStream(run.draws.seed, `dropout:${op.name}`);
     rows.forEach((row, r) => {
       if (active) fillDropoutMask(stream, run.draws.first + r, probability, words, row);
@@ -134,6 +136,8 @@ export const weightlessBuilders = {
 /** The builder of each kind of operation; a missing one is a type error. */
 export const builders: { readonly [K in OpKind]: Builder<K> } = {
   ...weightlessBuilders,
+  batchNorm2d: buildBatchNorm2d,
   conv2d: buildConv2d,
+  localConv2d: buildLocalConv2d,
   linear: buildLinear,
 };

@@ -21,8 +21,8 @@ export interface OpContext {
   readonly format: MemoryFormat;
   /** The layout of an operation's input; undefined if the library chooses it. */
   inputLayout(op: AnyOp, input: Value): Desc | undefined;
-  /** Dropout masks of the run in progress. */
-  readonly run: { draws: DropoutDraws; dropoutActive: boolean };
+  /** The run in progress: dropout masks, mode, and number of this process's images. */
+  readonly run: { draws: DropoutDraws; isTraining: boolean; count: number };
 }
 
 /** Build context shared by all operations of a program in f32 or bf16. */
@@ -42,16 +42,16 @@ export interface BuildContext extends OpContext {
   /** True if training does not change the parameters of this operation. */
   isFrozen(operation: string): boolean;
   /**
-   * A part of an operation's parameter, which consists of `part.count` parts of that layout. In training, also the part of its gradient, unless it is
-   * frozen.
+   * A part of an operation's parameter or running statistic, which consists of `part.count` parts of that layout, and a view of the whole. In training,
+   * also the part of its gradient, unless it is frozen or a statistic.
    */
   parameter(
     operation: string,
-    role: "weight" | "bias",
+    role: "weight" | "bias" | "running_mean" | "running_var",
     dims: readonly number[],
     desc: Desc,
     part: Part,
-  ): { value: Value; gradient: Value | undefined };
+  ): { value: Value; gradient: Value | undefined; values: () => Float32Array };
 }
 
 /** An operation whose forward steps are in the plan, and a function to add its backward steps. */

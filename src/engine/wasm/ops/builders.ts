@@ -4,6 +4,8 @@ import type { Op, OpKind } from "../../engine.ts";
 import { type Borders, extentsOf, type FeatureMap, noBorders, operand } from "../featureMap.ts";
 import { normScratch } from "../kernels/norm.ts";
 import { activationBuilders, addClearedLanes } from "./activations.ts";
+import { buildBatchNorm2d } from "./batchNorm2d.ts";
+import { buildLocalConv2d, localBorders } from "./localConv2d.ts";
 import { type BuildContext, type Builder, type Built, mapOf, passThrough, type Site } from "./op.ts";
 import { poolBuilders } from "./pools.ts";
 import { weightedBuilders } from "./weighted.ts";
@@ -92,8 +94,10 @@ const builders: { readonly [K in OpKind]: Builder<K> } = {
   ...activationBuilders,
   ...poolBuilders,
   ...weightedBuilders,
+  localConv2d: buildLocalConv2d,
   flatten: buildFlatten,
   localResponseNorm: buildLocalResponseNorm,
+  batchNorm2d: buildBatchNorm2d,
   dropout: buildDropout,
 };
 
@@ -102,7 +106,10 @@ export function build<K extends OpKind>(context: BuildContext, op: Op<K>, input:
 }
 
 /** Zeros that an operation reads around its input, by kind; others read none. */
-const borders: { readonly [K in OpKind]?: (op: Op<K>) => Borders } = { conv2d: convolutionBorders };
+const borders: { readonly [K in OpKind]?: (op: Op<K>) => Borders } = {
+  conv2d: convolutionBorders,
+  localConv2d: localBorders,
+};
 
 export function inputBorders<K extends OpKind>(op: Op<K>): Borders {
   return borders[op.kind]?.(op) ?? noBorders;

@@ -13,8 +13,16 @@ export interface BuildContext {
   readonly training: boolean;
   /** Requires scratch memory of each thread. */
   scratch(bytes: number): void;
-  /** Address of a parameter, and of its gradient if it is trained. */
-  parameter(operation: string, role: "weight" | "bias", layout: Layout): StoredAddresses;
+  /** True if an operation's statistics are those of the batch in training passes. */
+  usesBatchStatistics(operation: string): boolean;
+  /** Adds a check of the number of images before each training pass. */
+  checkTraining(check: (images: number) => void): void;
+  /** Address of a parameter or running statistic, and of its gradient if it is trained. */
+  parameter(
+    operation: string,
+    role: "weight" | "bias" | "running_mean" | "running_var",
+    layout: Layout,
+  ): StoredAddresses;
 }
 
 /** Addresses of a parameter. */

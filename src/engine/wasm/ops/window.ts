@@ -59,9 +59,17 @@ export function convolutionPanels(op: Op<"conv2d">, input: FeatureMap): PanelExt
 
 /** Zeros that a convolution reads around its input. */
 export function convolutionBorders(op: Op<"conv2d">): Borders {
-  const { kernelSize, stride, padding } = op.options;
-  const [, height, width] = featureMap(op.name, op.inputShape);
-  const [, outHeight, outWidth] = featureMap(op.name, op.outputShape);
+  return windowBorders(op.options, op.inputShape, op.outputShape);
+}
+
+/** Zeros that a window reads around a map. */
+export function windowBorders(
+  { kernelSize, stride, padding }: Pick<Op<"conv2d">["options"], "kernelSize" | "stride" | "padding">,
+  inputShape: Op["inputShape"],
+  outputShape: Op["outputShape"],
+): Borders {
+  const { height, width } = extentsOf(inputShape);
+  const { height: outHeight, width: outWidth } = extentsOf(outputShape);
   const end = (extent: number, outputs: number) => Math.max(0, (outputs - 1) * stride + kernelSize - padding - extent);
   return { top: padding, left: padding, bottom: end(height, outHeight), right: end(width, outWidth) };
 }
