@@ -47,11 +47,7 @@ export async function createClassActivator(
     precision: "f32",
     exact,
     inputGradient: true,
-<<<<<<< HEAD
     // Running statistics, as at evaluation: those of one image would differ.
-=======
-    // As at evaluation: statistics of one image would be others than those of training.
->>>>>>> metrics
     frozen: ops.map(({ name }) => name),
   });
   await writeWeights(program, program.frozen, weights);
