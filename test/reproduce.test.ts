@@ -10,6 +10,7 @@ import type { ExperimentResult } from "../src/experiments/report.ts";
 import { type ReproduceOptions, reproduce } from "../src/experiments/reproduce.ts";
 import { experimentProblems } from "./experimentRules.ts";
 import { runMain } from "./mainOutput.ts";
+import { root } from "./sourceFiles.ts";
 import { testFolder } from "./testFolder.ts";
 import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
@@ -60,6 +61,10 @@ const cases: Readonly<Record<string, Partial<ReproduceOptions>>> = {
 
 test("every experiment is complete: settings that resolve, arms, measures, figures", async () => {
   assert.deepEqual(await experimentProblems(experiments), []);
+  const page = await readFile(join(root, "docs/experiments.md"), "utf8");
+  for (const { name, minutes } of experiments) {
+    assert.match(page, new RegExp(`^\\| \`${name}\` \\| .* \\| ${minutes} \\|$`, "m"));
+  }
   assert.deepEqual(Object.keys(cases).toSorted(), experiments.map(({ name }) => name).toSorted());
 });
 

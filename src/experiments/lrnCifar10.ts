@@ -128,9 +128,9 @@ export const lrnCifar10: Experiment = {
       name: "lrn-cifar10-views",
       title: "Test error of the last weights",
       description: "With one view and with the average over ten; one dot for each seed, a bar at the mean.",
-      rows: arms.flatMap(({ name }) => [
-        { label: `${name}, one view`, arm: name, measure: oneView },
-        { label: `${name}, ten views`, arm: name, measure: views },
+      rows: ["none", "LRN", "batch normalization"].flatMap((label, i) => [
+        { label: `${label}, one view`, arm: arms[i]?.name ?? label, measure: oneView },
+        { label: `${label}, ten views`, arm: arms[i]?.name ?? label, measure: views },
       ]),
       measure: oneView,
     }),

@@ -26,7 +26,7 @@ export interface DotsFrame {
 
 /** Height of a row, and the place of its label: left of the plot, or above the dots on narrow screens. */
 const layouts = {
-  wide: { width: 440, left: 216, row: 30, labelX: -200, labelUp: 0, down: 0 },
+  wide: { width: 420, left: 246, row: 30, labelX: -230, labelUp: 0, down: 0 },
   compact: { width: 286, left: 28, row: 46, labelX: -12, labelUp: 20, down: 9 },
 } as const satisfies Readonly<Record<ChartSize, object>>;
 
