@@ -108,12 +108,15 @@ async function compileGolden(
   return program;
 }
 
-/** The network as `train` would compile it, but that nothing is dropped. */
+/** The network as `train` would compile it, without dropout, and normalised over all channels: PyTorch's normalisation has no groups. */
 function withoutDropout(name: string, batchSize: number): Chain {
   const { input, layers } = findNetwork(name);
   return {
     input,
-    layers: layers.map((layer) => (layer.kind === "dropout" ? { ...layer, probability: 0 } : layer)),
+    layers: layers.map((layer) => {
+      if (layer.kind === "dropout") return { ...layer, probability: 0 };
+      return layer.kind === "localResponseNorm" ? { ...layer, groups: 1 } : layer;
+    }),
     batchSize,
     inputGradient: false,
   };

@@ -84,7 +84,15 @@ describe("alexnet", () => {
       order.map(({ kind }) => kind),
       ["conv2d", "relu", "localResponseNorm", "maxPool2d"],
     );
-    assert.deepEqual(order[2], { name: "norm1", kind: "localResponseNorm", size: 5, alpha: 1e-4, beta: 0.75, k: 2 });
+    assert.deepEqual(order[2], {
+      name: "norm1",
+      kind: "localResponseNorm",
+      size: 5,
+      alpha: 1e-4,
+      beta: 0.75,
+      k: 2,
+      groups: 2,
+    });
   });
 });
 

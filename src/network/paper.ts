@@ -40,8 +40,8 @@ export function compareWithPaper(
   counts: readonly LayerCounts[],
   totals: Counts,
 ): readonly PaperFigure[] {
-  if (input[0] !== 3 || !isSameChain(layers, findNetwork("alexnet").layers)) return [];
   const weighted = counts.filter(({ parameters }) => parameters > 0);
+  if (input[0] !== 3 || !isSameChain(layers, findNetwork("alexnet").layers, weighted)) return [];
   const conv1 = weighted[0] as LayerCounts;
   const conv2 = weighted[1] as LayerCounts;
   const [channels, height, width] = input;
@@ -96,9 +96,16 @@ export function compareWithPaper(
   ];
 }
 
-/** True for the same layers with the same options, in whatever order their keys stand. Options are scalars. */
-function isSameChain(a: readonly AnyLayer[], b: readonly AnyLayer[]): boolean {
-  const keyed = (layer: AnyLayer) => JSON.stringify(Object.entries(layer).sort(([x], [y]) => (x < y ? -1 : 1)));
+/**
+ * True for the same layers with the same options, in whatever order their keys stand. Options are scalars. Groups count in layers with weights only: in
+ * networks of earlier versions, normalisation has none.
+ */
+function isSameChain(a: readonly AnyLayer[], b: readonly AnyLayer[], weighted: readonly LayerCounts[]): boolean {
+  const hasWeights = (name: string) => weighted.some((layer) => layer.name === name);
+  const keyed = (layer: AnyLayer) => {
+    const options = Object.entries(layer).filter(([key]) => key !== "groups" || hasWeights(layer.name));
+    return JSON.stringify(options.sort(([x], [y]) => (x < y ? -1 : 1)));
+  };
   return a.length === b.length && a.every((layer, i) => keyed(layer) === keyed(b[i] as AnyLayer));
 }
 

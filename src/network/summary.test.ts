@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { adaptiveAveragePool2d, conv2d, flatten, linear, maxPool2d, relu, sigmoid, tanh } from "../layers/kinds.ts";
 import { findNetwork, networks } from "./alexnet.ts";
-import { type Network, withInput } from "./network.ts";
+import { type Network, parseNetwork, withInput } from "./network.ts";
 import { type LayerSummary, summarize } from "./summary.ts";
 
 function networkOf(input: Network["input"], ...layers: Network["layers"]): Network {
@@ -217,5 +217,8 @@ describe("against the paper", () => {
     assert.equal(figure(withInput(alexnet, [3, 224, 224]), "neurons of conv1")?.here, "279,936");
     for (const { name } of networks)
       assert.equal(summarize(findNetwork(name)).againstPaper.length > 0, name === "alexnet");
+    // Networks of earlier versions.
+    const across = alexnet.layers.map((l) => (l.kind === "localResponseNorm" ? { ...l, groups: undefined } : l));
+    assert.ok(figure(parseNetwork(JSON.parse(JSON.stringify({ ...alexnet, layers: across }))), "neurons of conv1"));
   });
 });
