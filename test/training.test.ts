@@ -394,6 +394,7 @@ test("a run directory holds all that it should, and its weights the metrics", as
     "curves.svg",
     "filters.png",
     "images.png",
+    "labels.png",
     "last.optimizer.safetensors",
     "last.safetensors",
     "log.jsonl",
@@ -401,9 +402,14 @@ test("a run directory holds all that it should, and its weights the metrics", as
     "network.svg",
     "pace.png",
     "pace.svg",
+    "precision-recall.png",
+    "precision-recall.svg",
+    "predictions.csv",
     "previous.optimizer.safetensors",
     "previous.safetensors",
     "report.html",
+    "roc.png",
+    "roc.svg",
   ]);
   const config = JSON.parse(await readFile(join(run, "config.json"), "utf8"));
   assert.deepEqual(
