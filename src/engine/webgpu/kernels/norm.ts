@@ -15,14 +15,17 @@ export interface Norm {
   readonly beta: number;
   readonly k: number;
   readonly isWithinChannel: boolean;
+  /** Channels of a group; neighbours in other groups do not count. */
+  readonly group: number;
 }
 
 /** Adds `term`, an expression of the neighbour's index `j`, over the neighbours of element i, to `sum`. */
-function overNeighbours({ channels, height, width, size, isWithinChannel }: Norm, term: string): string {
+function overNeighbours({ channels, height, width, size, isWithinChannel, group }: Norm, term: string): string {
   const half = (size - 1) / 2;
   if (!isWithinChannel) {
     return `var sum = 0.0;
-  for (var d = max(0, i32(c) - ${half}); d <= min(${channels - 1}, i32(c) + ${half}); d++) { let j = i - c + u32(d); sum += ${term}; }`;
+  let first = ${group === channels ? "0" : `i32(c) / ${group} * ${group}`};
+  for (var d = max(first, i32(c) - ${half}); d <= min(first + ${group - 1}, i32(c) + ${half}); d++) { let j = i - c + u32(d); sum += ${term}; }`;
   }
   return `var sum = 0.0;
   for (var row = max(0, y - ${half}); row <= min(${height - 1}, y + ${half}); row++) {

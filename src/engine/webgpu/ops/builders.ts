@@ -45,11 +45,11 @@ const buildFlatten: Builder<"flatten"> = (context, _op, input) => {
 };
 
 const buildLocalResponseNorm: Builder<"localResponseNorm"> = (context, op, input, site) => {
-  const { size, alpha, beta, k, region } = op.options;
+  const { size, alpha, beta, k, region, groups = 1 } = op.options;
   const isWithinChannel = region !== undefined;
   const { channels, height, width } = input;
   const strength = alpha / (isWithinChannel ? size * size : size);
-  const norm = { channels, height, width, size, strength, beta, k, isWithinChannel };
+  const norm = { channels, height, width, size, strength, beta, k, isWithinChannel, group: channels / groups };
   const output = mapOf(context, input);
   const keepsScale = context.training && site.needsInputGradient;
   const scales = context.plan.buffer(keepsScale ? output.buffer.bytes : 0);
