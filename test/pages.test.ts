@@ -193,10 +193,11 @@ describe("pages", { skip }, () => {
   test("tables sort by a click or a key: rows of the report, runs of the comparison", async () => {
     const report = pages.get("report") as { url: string; allowed: string };
     const { page, complaints } = await openPage(browser, report.url, { width: 1280, colorScheme: "light" });
-    const cells = (of: Page, selector: string) => of.locator(selector).allInnerTexts();
-    const parameters = () => cells(page, ".scroll tbody td:nth-child(4)");
-    const names = await cells(page, ".scroll tbody th");
-    const heading = page.locator(".scroll thead th", { hasText: "Parameters" });
+    const table = page.locator(".scroll", { has: page.locator("thead th", { hasText: "Parameters" }) });
+    const heading = table.locator("thead th", { hasText: "Parameters" });
+    const cells = (selector: string) => table.locator(selector).allInnerTexts();
+    const parameters = () => cells("tbody td:nth-child(4)");
+    const names = await cells("tbody th");
     assert.equal(await heading.getAttribute("aria-sort"), null);
     await heading.getByRole("button").click();
     assert.deepEqual(await parameters(), ["3,216", "208", "170", "", "", "", "", "", ""]);
@@ -205,11 +206,11 @@ describe("pages", { skip }, () => {
     assert.deepEqual(await parameters(), ["170", "208", "3,216", "", "", "", "", "", ""]);
     assert.equal(await heading.getAttribute("aria-sort"), "ascending");
     assert.deepEqual(await seriousFindings(page), []);
-    const layer = page.locator(".scroll thead th", { hasText: "Layer" });
+    const layer = table.locator("thead th", { hasText: "Layer" });
     await layer.getByRole("button").click();
-    assert.deepEqual(await cells(page, ".scroll tbody th"), names.toSorted());
+    assert.deepEqual(await cells("tbody th"), names.toSorted());
     assert.equal(await page.locator("[aria-sort]").count(), 1);
-    assert.equal(await page.locator(".scroll tfoot th").innerText(), "total");
+    assert.equal(await table.locator("tfoot th").innerText(), "total");
     assert.deepEqual(complaints, []);
     await page.context().close();
 

@@ -1,6 +1,6 @@
 /** Experiments as data: the runs to train, their measures and figures, and the claim that they test. */
 import type { datasetNames } from "../dataset/sources/datasetNames.ts";
-import type { RunSettings } from "../settings/settings.ts";
+import type { SweepPlan } from "../tuning/sweepPlan.ts";
 import type { Measured, Values } from "./armResults.ts";
 import type { Figure } from "./figures.ts";
 import type { MeasureName } from "./measures.ts";
@@ -69,7 +69,7 @@ export interface Experiment {
   /** Named data sets. */
   readonly needs: readonly (typeof datasetNames)[number][];
   /** Settings of all arms. */
-  readonly base: RunSettings;
+  readonly base: SweepPlan["base"];
   readonly arms: readonly Arm[];
   readonly search?: Search;
   /** Number of networks per arm and seed, each with its own random seed. */
