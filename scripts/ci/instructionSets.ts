@@ -2,7 +2,7 @@
  * Runs the tests of the arithmetic as on older processors: with oneDNN limited to fewer instructions, and on one thread. `npm test` runs them without
  * limit, on all cores.
  *
- *     node --import ./scripts/typescript.mjs scripts/ci/instructionSets.ts          each limit once
+ *     node --import ./scripts/typescript.mjs scripts/ci/instructionSets.ts          AVX2 on one thread, AVX-512 on all cores
  *     node --import ./scripts/typescript.mjs scripts/ci/instructionSets.ts --all    each limit on one thread and on all cores
  */
 import { spawnSync } from "node:child_process";
@@ -14,8 +14,11 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const limits = ["AVX2", "AVX512_CORE", undefined];
 /** OpenMP's own limit, which sets the engine's default number of threads. */
 const threadLimits = ["1", undefined];
-/** Thread limits of the short form, beside each limit of instructions. */
-const shortThreadLimits = ["1", undefined, "1"];
+/** Settings of the short form. */
+const short: readonly Setting[] = [
+  { limit: "AVX2", threadLimit: "1" },
+  { limit: "AVX512_CORE", threadLimit: undefined },
+];
 
 interface Setting {
   readonly limit: string | undefined;
@@ -47,9 +50,7 @@ function runTests(setting: Setting): boolean {
 }
 
 function settings(): readonly Setting[] {
-  if (!process.argv.includes("--all")) {
-    return limits.map((limit, i) => ({ limit, threadLimit: shortThreadLimits[i] }));
-  }
+  if (!process.argv.includes("--all")) return short;
   return limits.flatMap((limit) => threadLimits.map((threadLimit) => ({ limit, threadLimit })));
 }
 
