@@ -35,7 +35,8 @@ import {
 import { tinyNetwork, wideNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
 const looks: readonly Look[] = [
-  ...[320, 1280].flatMap((width) => (["light", "dark"] as const).map((colorScheme): Look => ({ width, colorScheme }))),
+  { width: 320, colorScheme: "dark" },
+  { width: 1280, colorScheme: "light" },
   { width: 794, colorScheme: "dark", media: "print" },
 ];
 

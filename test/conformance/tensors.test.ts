@@ -330,7 +330,9 @@ describeEngines("tensors", (engine) => {
   // Updates know nothing of precisions and algorithms: once for each library.
   if (engine !== engines.find(({ create }) => create === engine.create)) return;
 
-  it("updates with scalars that always differ, and reads, give back what they take", async () => {
+  // A software adapter has no library that keeps primitives, and takes long for these thousands of steps.
+  const skip = engine.isEmulated === true;
+  it("updates with scalars that always differ, and reads, give back what they take", { skip }, async () => {
     // On one thread: it is thousands of steps, each shorter than a wait for another thread on a busy machine.
     const alone = { ...engine, create: () => engine.create({ threads: 1 }) };
     await withProgram(alone, chain, async (program) => {
@@ -360,9 +362,7 @@ describeEngines("tensors", (engine) => {
       const after = Math.min(await repeat(4000), await repeat(1000));
       const grown = after - before;
       // A leak of one primitive a step, the smallest thing that can leak here, is 4 kB × 4000 = 16 MB. The runtime's own heap swings as much, up and down.
-      // Dawn and the software adapter keep about 500 bytes a step, measured over 20,000, and free memory late.
-      const allowed = engine.name.startsWith("webgpu") ? 32 : 12;
-      assert.ok(grown < allowed * 2 ** 20, `${(grown / 2 ** 20).toFixed(1)} MB more after 4000 steps`);
+      assert.ok(grown < 12 * 2 ** 20, `${(grown / 2 ** 20).toFixed(1)} MB more after 4000 steps`);
     });
   });
 });
