@@ -2,15 +2,19 @@
 
 /** Source of adapters: `navigator.gpu` of a browser, or `create([])` of the package `webgpu`. */
 export interface WebGpu {
+  /** Returns an adapter; null if there is none. */
   requestAdapter(options?: { readonly powerPreference?: "high-performance" }): Promise<GpuAdapter | null>;
 }
 
+/** A graphics processor and its driver. */
 export interface GpuAdapter {
   readonly info: GpuAdapterInfo;
   readonly limits: GpuLimits;
+  /** Opens a device. Rejects for limits above those of the adapter. */
   requestDevice(options: { readonly requiredLimits: Record<string, number> }): Promise<GpuDevice>;
 }
 
+/** Names of an adapter; empty where the browser hides them. */
 export interface GpuAdapterInfo {
   readonly vendor: string;
   readonly architecture: string;
@@ -19,6 +23,7 @@ export interface GpuAdapterInfo {
   readonly isFallbackAdapter?: boolean;
 }
 
+/** Limits of an adapter or a device, in bytes, or in workgroups. */
 export interface GpuLimits {
   readonly maxBufferSize: number;
   readonly maxStorageBufferBindingSize: number;
@@ -26,61 +31,87 @@ export interface GpuLimits {
   readonly maxComputeWorkgroupsPerDimension: number;
 }
 
+/** A connection to an adapter. Errors of its calls go to the innermost error scope, or to `onuncapturederror`. */
 export interface GpuDevice {
   readonly limits: GpuLimits;
   readonly queue: GpuQueue;
   readonly lost: Promise<{ readonly reason?: string | undefined; readonly message: string }>;
   /** A function of an event with `error.message`; the declarations of the event differ. */
   onuncapturederror: unknown;
+  /** Begins to collect errors of one kind. */
   pushErrorScope(filter: "validation" | "out-of-memory" | "internal"): void;
+  /** Ends the innermost scope. Resolves to its first error; null without one. */
   popErrorScope(): Promise<{ readonly message: string } | null>;
+  /** Allocates memory of `size` bytes, filled with zeros. `usage` is a sum of flags. */
   createBuffer(descriptor: { readonly size: number; readonly usage: number }): GpuBuffer;
+  /** Compiles WGSL. */
   createShaderModule(descriptor: { readonly code: string }): GpuHandle;
+  /** Declares the bindings of a pipeline. */
   createBindGroupLayout(descriptor: { readonly entries: GpuLayoutEntry[] }): GpuHandle;
+  /** Combines the layouts of bind groups. */
   createPipelineLayout(descriptor: { readonly bindGroupLayouts: Iterable<GpuHandle | null | undefined> }): GpuHandle;
+  /** Compiles a kernel at once. */
   createComputePipeline(descriptor: GpuPipelineDescriptor): GpuHandle;
+  /** Compiles a kernel aside. Rejects with the error of an invalid one. */
   createComputePipelineAsync(descriptor: GpuPipelineDescriptor): Promise<GpuHandle>;
+  /** Binds buffers for dispatches. */
   createBindGroup(descriptor: { readonly layout: GpuHandle; readonly entries: Iterable<GpuBindGroupEntry> }): GpuHandle;
+  /** Begins to record commands. */
   createCommandEncoder(): GpuCommandEncoder;
+  /** Frees its memory. */
   destroy(): void;
 }
 
 /** An object that is only passed on. */
 export type GpuHandle = object & { readonly label: string };
 
+/** Type of one binding of a pipeline. */
 interface GpuLayoutEntry {
   readonly binding: number;
   readonly visibility: number;
   readonly buffer: { readonly type: "uniform" | "storage" | "read-only-storage" };
 }
 
+/** A kernel, with the layout of its bindings. */
 interface GpuPipelineDescriptor {
   readonly layout: GpuHandle | "auto";
   readonly compute: { readonly module: GpuHandle; readonly entryPoint?: string | undefined };
 }
 
+/** The buffer of one binding. */
 interface GpuBindGroupEntry {
   readonly binding: number;
   /** `{ buffer }`. */
   readonly resource: object;
 }
 
+/** Memory of a device. */
 export interface GpuBuffer {
   readonly label: string;
   readonly size: number;
+  /** Resolves once the device has finished with the buffer; mode 1 reads, 2 writes. */
   mapAsync(mode: number): Promise<undefined>;
+  /** Memory of a mapped buffer, from `offset` on, in bytes. */
   getMappedRange(offset: number, size: number): ArrayBuffer;
+  /** Returns the memory to the device. */
   unmap(): void;
+  /** Frees its memory. */
   destroy(): void;
 }
 
+/** Commands in the order of submission. */
 export interface GpuQueue {
+  /** Copies values to a buffer before later submissions. Offset in bytes; `dataOffset` and `size` in elements of `data`. */
   writeBuffer(buffer: GpuBuffer, offset: number, data: ArrayBufferView, dataOffset?: number, size?: number): void;
+  /** Starts recorded commands. */
   submit(commands: Iterable<GpuHandle>): void;
 }
 
+/** Records commands for one submission. */
 export interface GpuCommandEncoder {
+  /** Begins a sequence of dispatches. */
   beginComputePass(): GpuComputePass;
+  /** Copies bytes between buffers. */
   copyBufferToBuffer(
     source: GpuBuffer,
     sourceOffset: number,
@@ -88,13 +119,20 @@ export interface GpuCommandEncoder {
     destinationOffset: number,
     size: number,
   ): void;
+  /** Fills bytes with zeros. */
   clearBuffer(buffer: GpuBuffer, offset?: number, size?: number): void;
+  /** Ends recording. */
   finish(): GpuHandle;
 }
 
+/** Records dispatches. */
 export interface GpuComputePass {
+  /** Chooses the kernel of the next dispatches. */
   setPipeline(pipeline: GpuHandle): void;
+  /** Chooses their buffers. */
   setBindGroup(index: number, group: GpuHandle | null): void;
+  /** Runs x · y · z workgroups. */
   dispatchWorkgroups(x: number, y?: number, z?: number): void;
+  /** Ends the sequence. */
   end(): void;
 }

@@ -57,7 +57,7 @@ export interface Run {
 }
 
 /** Training between two evaluations, in seconds, and as a multiple of the time that an evaluation takes. */
-const TEST_SECONDS = 15;
+const TEST_SECONDS = 35;
 const TEST_MULTIPLE = 4;
 const FILTER_SECONDS = 2;
 
