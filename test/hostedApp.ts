@@ -107,8 +107,10 @@ export async function dropFiles(target: Locator, files: readonly string[]): Prom
   await target.scrollIntoViewIfNeeded();
   const box = await target.boundingBox();
   assert.ok(box);
-  const place = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
   const page = target.page();
+  // The middle of a tall element may lie below the window, where nothing is dropped.
+  const bottom = Math.min(box.y + box.height, page.viewportSize()?.height ?? Number.POSITIVE_INFINITY);
+  const place = { x: box.x + box.width / 2, y: (box.y + bottom) / 2 };
   const session = await page.context().newCDPSession(page);
   for (const type of ["dragEnter", "dragOver", "drop"] as const) {
     const data = { items: [], files: [...files], dragOperationsMask: 1 };
