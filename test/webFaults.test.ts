@@ -110,15 +110,15 @@ describe("faults of the browser app", { skip: skippedWithoutChromium() }, () => 
   it("continues a run once a frozen tab is shown again", async () => {
     const { page, problems } = await app.open(wide, `${app.url}/#train`);
     await addTwoClasses(page);
-    await createRun(page, 500);
+    await createRun(page, 200);
     await page.getByRole("button", { name: "Start" }).click();
     await page.getByText(/^Training$/).waitFor();
     const session = await page.context().newCDPSession(page);
     await session.send("Page.setWebLifecycleState", { state: "frozen" });
     await new Promise((resolve) => setTimeout(resolve, 500));
     await session.send("Page.setWebLifecycleState", { state: "active" });
-    await page.locator('section [role="status"]', { hasText: "Finished" }).waitFor();
-    await page.getByText("500.00 / 500").waitFor();
+    await page.locator('section [role="status"]', { hasText: "Finished" }).waitFor({ timeout: 120_000 });
+    await page.getByText("200.00 / 200").waitFor();
     assert.deepEqual(problems(), []);
     await page.context().close();
   });
