@@ -103,7 +103,7 @@ describe("the browser app", { skip: skippedWithoutChromium() }, () => {
     await press("Open the saved run");
     await press("Start");
     await page.locator(".matrix").waitFor();
-    await page.locator('section [role="status"]', { hasText: "Finished" }).waitFor();
+    await page.locator('section [role="status"]', { hasText: "Finished" }).waitFor({ timeout: 120_000 });
     await page.locator(".matrix button").first().click();
     await page.getByRole("heading", { name: /^Images of .* predicted as/ }).waitFor();
     const [download] = await Promise.all([page.waitForEvent("download"), press("Download weights (.safetensors)")]);

@@ -102,7 +102,7 @@ describe("faults of the browser app", { skip: skippedWithoutChromium() }, () => 
       await page.locator(".problem", { hasText: basename(file) }).waitFor();
     }
     await page.getByRole("button", { name: "Start" }).click();
-    await page.locator('section [role="status"]', { hasText: "Finished" }).waitFor();
+    await page.locator('section [role="status"]', { hasText: "Finished" }).waitFor({ timeout: 120_000 });
     assert.deepEqual(problems(), []);
     await page.context().close();
   });
@@ -135,7 +135,7 @@ describe("faults of the browser app", { skip: skippedWithoutChromium() }, () => 
     await addTwoClasses(inside);
     await createRun(inside, 2);
     await inside.getByRole("button", { name: "Start" }).click();
-    await inside.locator('section [role="status"]', { hasText: "Finished" }).waitFor();
+    await inside.locator('section [role="status"]', { hasText: "Finished" }).waitFor({ timeout: 120_000 });
     await inside.getByText(/It cannot be saved in this browser \(/).waitFor();
     await inside.getByText("Without a network, this page cannot be loaded again").waitFor();
     await page.context().close();
@@ -213,7 +213,7 @@ describe("faults of the browser app", { skip: skippedWithoutChromium() }, () => 
     await page.getByRole("button", { name: "One step" }).click();
     await page.getByText(/It cannot be saved in this browser \(QuotaExceededError/).waitFor();
     await page.getByRole("button", { name: "Start" }).click();
-    await page.locator('section [role="status"]', { hasText: "Finished" }).waitFor();
+    await page.locator('section [role="status"]', { hasText: "Finished" }).waitFor({ timeout: 120_000 });
     await page.getByText(/It cannot be saved in this browser/).waitFor();
     await page.reload();
     await page.getByRole("button", { name: "Create the run" }).waitFor();

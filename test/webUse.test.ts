@@ -205,7 +205,7 @@ async function trainShortly(page: Page): Promise<void> {
   await page.getByLabel("Epochs").press("Enter");
   await page.getByRole("button", { name: "Create the run" }).click();
   await page.getByRole("button", { name: "Start" }).click();
-  await page.locator('section [role="status"]', { hasText: "Finished" }).waitFor();
+  await page.locator('section [role="status"]', { hasText: "Finished" }).waitFor({ timeout: 120_000 });
   await page.locator(".matrix").waitFor();
 }
 
