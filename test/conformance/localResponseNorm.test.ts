@@ -26,6 +26,16 @@ describeEngines(
       ["fewer channels than the window", [3, 4, 4], { alpha: 1, beta: 0.5, k: 1 }],
       ["two groups of whole blocks", [32, 6, 5], { alpha: 1, beta: 0.75, k: 1, groups: 2 }],
       ["four groups of half blocks", [32, 5, 3], { size: 3, alpha: 2, beta: 0.5, k: 1, groups: 4 }],
+      [
+        "three groups of one vector, channels not a multiple of 8",
+        [12, 5, 4],
+        { alpha: 2, beta: 0.75, k: 1, groups: 3 },
+      ],
+      [
+        "within channels, two groups that change nothing",
+        [6, 5, 4],
+        { size: 3, alpha: 2, beta: 0.75, k: 1, region: "withinChannel", groups: 2 },
+      ],
       ["within channels, 3×3", [8, 9, 7], { size: 3, alpha: 2, beta: 0.75, k: 1, region: "withinChannel" }],
       ["within channels, 5×5", [5, 6, 11], { alpha: 1, beta: 0.5, k: 2, region: "withinChannel" }],
     ] as const) {

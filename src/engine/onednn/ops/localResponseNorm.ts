@@ -8,7 +8,9 @@ import type { Builder, OpContext } from "./op.ts";
 export const buildLocalResponseNorm: Builder<"localResponseNorm", OpContext> = (context, op, given) => {
   const { plan, training } = context;
   const { session } = plan;
-  const { input, view } = groupsApart(context, given, op.options.groups ?? 1);
+  const { region, groups = 1 } = op.options;
+  // Sums within channels do not reach other groups.
+  const { input, view } = groupsApart(context, given, region ? 1 : groups);
   const { desc } = view(input);
   const forward = session.lrnForward(desc, op.options, training);
   const output = plan.value(input.dims, input.desc);

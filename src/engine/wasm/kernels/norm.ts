@@ -85,7 +85,7 @@ interface Terms {
 /** Sum of terms over the neighbours of each vector, as a local variable that `prepare` and `compute` set. */
 function neighbourSum({ body, arg, scratch }: Scope, { base, ofImage, ofRow, ofPixel, term }: Terms) {
   const inside = body.i32(i32.add(scratch, arg.gapBytes));
-  const gaps = i32.mul(arg.gapBytes, i32.div(arg.laneBytes, arg.groupBytes));
+  const gaps = i32.mul(arg.gapBytes, i32.div(sum(arg.laneBytes, arg.groupBytes, -1), arg.groupBytes));
   body.clear(scratch, sum(arg.gapBytes, gaps, arg.laneBytes, 16));
   const total = body.local("v128");
   const size = body.i32(sum(arg.half, arg.half, 1));
@@ -99,6 +99,7 @@ function neighbourSum({ body, arg, scratch }: Scope, { base, ofImage, ofRow, ofP
         const group = body.i32(source);
         body.for(group, end, arg.groupBytes, () => {
           const endOfGroup = body.i32(i32.add(group, arg.groupBytes));
+          body.if(i32.lt(end, endOfGroup), () => body.set(endOfGroup, end));
           body.for(source, endOfGroup, 16, () => {
             const value = body.local("v128", load.v128(source));
             body.storeV128(to, term(value));

@@ -27,7 +27,9 @@ const buildLocalResponseNorm: Builder<"localResponseNorm"> = (context, op, input
   const sImage = input.height * sRow;
   const dense = () => ({ buffer: plan.buffer(batchSize * sImage), offset: 0 });
   const s = training && site.needsInputGradient ? dense() : 0;
-  context.scratch(normScratch(input.pixelBytes, half, groups));
+  // A pixel ends with a part of a group where its lanes after the channels do not fill one.
+  const groupBytes = 16 * Math.ceil(input.channels / groups / 4);
+  context.scratch(normScratch(input.pixelBytes, half, Math.ceil(input.pixelBytes / groupBytes)));
   const common = {
     ...operand("x", input),
     s,
@@ -42,7 +44,7 @@ const buildLocalResponseNorm: Builder<"localResponseNorm"> = (context, op, input
     k: { float: k },
     alpha: { float: strength },
     beta: { float: beta },
-    groupBytes: input.pixelBytes / groups,
+    groupBytes,
     gapBytes: marginBytes(half),
     quarters: Number.isInteger(4 * beta) && beta >= 0 ? 4 * beta : -1,
   };
