@@ -181,6 +181,15 @@ export const stacks: Readonly<Record<string, Omit<Chain, "batchSize">>> = {
       linear("fc4", { outFeatures: 5 }),
     ],
   },
+  "relu before layers that change nothing, at the end": {
+    input: [3, 3, 3],
+    layers: [
+      conv2d("conv1", { outChannels: 9, kernelSize: 3 }),
+      relu("relu1"),
+      flatten("flatten"),
+      dropout("drop1", { probability: 0 }),
+    ],
+  },
   "layers that learn nothing at the bottom": {
     input: [4, 9, 9],
     layers: [

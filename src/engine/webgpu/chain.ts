@@ -7,6 +7,7 @@ import type { TileLimits } from "./kernels/tiles.ts";
 import { build } from "./ops/builders.ts";
 import {
   addElements,
+  addGradient,
   type BuildContext,
   type Built,
   extentsOf,
@@ -98,8 +99,7 @@ function addForward(context: BuildContext, request: CompileRequest, input: Featu
     const op = ops[i] as AnyOp;
     context.plan.enter(op.name, "forward");
     const built = build<OpKind>(context, op, last, {
-      // A fused ReLU leaves its gradient to the operation after it.
-      next: i + 2 < ops.length ? ops[i + 1] : undefined,
+      next: ops[i + 1],
       needsInputGradient: isReached(i) && (inputGradient || i > firstTrained),
     });
     links.push({ ...built, name: op.name, isReached: isReached(i) });
@@ -121,6 +121,10 @@ function addBackward(
   if (!isReached) return undefined;
   plan.enter("loss", "backwardData");
   let gradient: FeatureMap | undefined = addReordered(context, outputGradient, last, "fromPlain");
+  // No operation follows that a fused ReLU could leave its gradient to.
+  if (last.isRectified) {
+    gradient = addGradient(context, "activation", last, [read("dy", gradient.buffer)], { body: "let sum = dy[i];" });
+  }
   for (const { name, isReached, backward } of links.toReversed()) {
     if (!isReached || !gradient) break;
     plan.enter(name, "backwardData");
