@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import type { AnyOp } from "../src/engine/engine.ts";
+import type { AnyOp, TrainableParameter } from "../src/engine/engine.ts";
 import type { GpuAdapter, WebGpu } from "../src/engine/webgpu/api.ts";
 import { planChain } from "../src/engine/webgpu/chain.ts";
 import { openDevice } from "../src/engine/webgpu/device.ts";
@@ -163,6 +163,24 @@ describe("on a software adapter", { skip: skippedWithoutAdapter() }, () => {
     for (const [key, values] of await passThrough(program, images, outputGradient)) {
       assertCloseNorm(values, expectedOf(webgpu, chain).get(key) ?? [], 3e-6, key);
     }
+    engine.close();
+  });
+
+  test("a program that is closed after an update leaves the device to others", async () => {
+    const { engine } = await withDevice(softwareAdapter());
+    const settings = { precision: "f32", exact: true } as const;
+    const [program, other] = [
+      await compileTraining(engine, settings, small),
+      await compileTraining(engine, settings, small),
+    ];
+    const [{ value, gradient }] = program.parameters as typeof program.parameters & [TrainableParameter];
+    const update = program.compileUpdate([{ target: value, from: value, operations: [["add", gradient]] }]);
+    await program.forwardBackward(program.input, new Float32Array(3), 1, noDraws);
+    update.run();
+    program.close();
+    // Its memory is freed after the call.
+    await new Promise((resolve) => setImmediate(resolve));
+    for (let i = 0; i < 2; i++) await other.forward(other.input, 1, noDraws);
     engine.close();
   });
 

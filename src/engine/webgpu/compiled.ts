@@ -87,6 +87,8 @@ export async function compileChain(
       device.write(step, numbers);
     },
     free() {
+      // Commands of freed memory cannot start any more.
+      device.submit();
       void device.settled().then(() => {
         for (const each of [...buffers, step]) each.destroy();
         tensors.free();

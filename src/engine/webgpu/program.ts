@@ -120,7 +120,7 @@ export async function compileTraining(
   const { calls, ...common } = commonMembers(compiled);
   return {
     ...common,
-    ...trainingPasses(compiled, calls),
+    ...trainingPasses(compiled, calls, common.forward),
     ...trainingTensors(compiled),
     readback: { everySteps: EVERY_STEPS },
   };
@@ -152,7 +152,7 @@ function createRing(length: number) {
 }
 
 /** The passes of a training program. Each call adds its work before it returns, so that the work is in the order of the calls. */
-function trainingPasses(compiled: Compiled, calls: Promise<unknown>[]) {
+function trainingPasses(compiled: Compiled, calls: Promise<unknown>[], evaluate: Program["forward"]) {
   const { request, device, tensors, chain, outputShape, inputGradient, buffer } = compiled;
   const outputSize = sizeOf(outputShape);
   const takeResults = createRing(request.batchSize * outputSize);
@@ -176,16 +176,11 @@ function trainingPasses(compiled: Compiled, calls: Promise<unknown>[]) {
       results.logits.set(output);
       return results.logits.subarray(0, output.length);
     });
-  const forward = async (...[images, count, draws]: Parameters<Program["forward"]>) => {
-    stepCount = undefined;
-    startForward(compiled, images, count, draws, false);
-    return remember(
-      calls,
-      readOutput(compiled, count, (output) => output.slice()),
-    );
-  };
   return {
-    forward,
+    forward(...given) {
+      stepCount = undefined;
+      return evaluate(...given);
+    },
     async forwardTraining(images, count, draws) {
       start(images, count, draws);
       stepCount = count;
