@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createReferenceEngine } from "../engine/reference/reference.ts";
-import { conv2d, dropout, flatten, linear, maxPool2d, relu } from "../layers/kinds.ts";
+import { batchNorm2d, conv2d, dropout, flatten, linear, maxPool2d, relu } from "../layers/kinds.ts";
 import type { AnyLayer } from "../layers/layer.ts";
 import { writeWeights } from "../model/networkModel.ts";
 import { initialValues } from "../network/initialize.ts";
 import { type Network, operations } from "../network/network.ts";
 import { findRecipe } from "../training/recipe.ts";
-import { createClassActivator } from "./classActivation.ts";
+import { createClassActivator, featureMapLayer } from "./classActivation.ts";
 
 const layers = [
   conv2d("conv1", { outChannels: 3, kernelSize: 3, padding: 1 }),
@@ -59,4 +59,13 @@ test("class activation is the definition with derivatives by finite differences,
     assert.ok(Math.abs((made.values[p] as number) - value / most) < 2e-3, String(p));
   activator.close();
   engine.close();
+});
+
+test("the maps are those of the last convolution, though channels are normalized after a pool", () => {
+  const normalized = layers.toSpliced(3, 0, batchNorm2d("norm2") as AnyLayer);
+  assert.equal(featureMapLayer({ ...network, layers: normalized }), "relu1");
+  assert.equal(
+    featureMapLayer({ ...network, layers: layers.toSpliced(1, 0, batchNorm2d("norm1") as AnyLayer) }),
+    "relu1",
+  );
 });

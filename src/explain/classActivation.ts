@@ -1,6 +1,7 @@
 /** Class activation: the places of the last convolution that raise the score of a class (Grad-CAM). */
 import type { Engine } from "../engine/engine.ts";
 import { ConfigError } from "../errors.ts";
+import { hasWeights } from "../learned.ts";
 import { type NetworkModel, writeWeights } from "../model/networkModel.ts";
 import { type Network, operations, place } from "../network/network.ts";
 import { equalShapes, type Shape, sizeOf } from "../shape.ts";
@@ -96,12 +97,10 @@ interface SplitNetwork {
 
 function mapsOf(network: Network): SplitNetwork | undefined {
   const placed = place(network);
-  const learned = placed.findLastIndex(
-    ({ outputShape, parameters }) => outputShape.length === 3 && parameters.length > 0,
-  );
+  const convolution = placed.findLastIndex((layer) => layer.outputShape.length === 3 && hasWeights(layer));
   const shapeOf = (index: number) => placed[index]?.outputShape ?? [];
-  let last = learned;
-  while (equalShapes(shapeOf(last + 1), shapeOf(learned))) last++;
+  let last = convolution;
+  while (equalShapes(shapeOf(last + 1), shapeOf(convolution))) last++;
   const found = placed[last];
   if (!found || last === placed.length - 1) return undefined;
   const layers = placed
