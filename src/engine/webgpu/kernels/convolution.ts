@@ -2,6 +2,7 @@
  * The three products of a convolution, by their factors. Maps are [image, y, x, channel], weights [group, tap, input channel, output channel] with the
  * taps of the window row by row. A linear layer is a convolution of a map of one pixel.
  */
+import { four, loadAlongDepth, rowsOf, vectorAt } from "./factors.ts";
 import { elementOf, type Factor, type Product, put } from "./product.ts";
 import type { Operand } from "./wgsl.ts";
 
@@ -36,32 +37,19 @@ function split(k: string, taps: number, channels: number): string {
   return taps === 1 ? `let tap = 0u; let c = ${k};` : `let tap = ${k} / ${channels}u; let c = ${k} % ${channels}u;`;
 }
 
-/** Four values from `k` on by a function of one, for layouts without whole vectors. */
-const four = (one: string): string => `vec4f(${[0, 1, 2, 3].map((j) => one.replaceAll("$", `${j}u`)).join(", ")})`;
-
-/** Function `${name}(i)`: four values from i on. */
-const vectorAt = (operand: string): string => `${operand}[i / 4u]`;
-
 /** Input pixels under the window of output pixel m, along the depth [tap][channel]. */
 function windows(c: Convolution): Factor {
   const { ins, taps, pixels, inPixels } = extentsOf(c);
   const depth = taps * ins;
-  const isVector = ins % 4 === 0;
-  const at = (value: string) => `
+  const load = loadAlongDepth("a", {
+    operand: "xs",
+    isVector: ins % 4 === 0,
+    outside: `k >= ${depth}u`,
+    index: (zero) => `${split("k", taps, ins)}
   let y = f.y + i32(tap / ${c.kernelSize}u); let x = f.z + i32(tap % ${c.kernelSize}u);
-  if (u32(y) >= ${c.height}u || u32(x) >= ${c.width}u) { return ${isVector ? "vec4f()" : "0.0"}; }
-  let i = u32(f.x + (y * ${c.width} + x) * ${c.inChannels}) + c;
-  return ${value};`;
-  const load = isVector
-    ? `fn aLoad(f: vec4i, k: u32) -> vec4f {
-  if (k >= ${depth}u) { return vec4f(); }
-  ${split("k", taps, ins)}${at(vectorAt("xs"))}
-}`
-    : `fn aOne(f: vec4i, k: u32) -> f32 {
-  if (k >= ${depth}u) { return 0.0; }
-  ${split("k", taps, ins)}${at("xs[i]")}
-}
-fn aLoad(f: vec4i, k: u32) -> vec4f { return ${four("aOne(f, k + $)")}; }`;
+  if (u32(y) >= ${c.height}u || u32(x) >= ${c.width}u) { return ${zero}; }
+  let i = u32(f.x + (y * ${c.width} + x) * ${c.inChannels}) + c;`,
+  });
   return {
     along: "depth",
     text: `fn aFixed(m: u32, group: u32) -> vec4i {
@@ -71,27 +59,6 @@ fn aLoad(f: vec4i, k: u32) -> vec4f { return ${four("aOne(f, k + $)")}; }`;
     i32(p / ${c.outWidth}u * ${c.stride}u) - ${c.padding}, i32(p % ${c.outWidth}u * ${c.stride}u) - ${c.padding}, 0);
 }
 ${load}`,
-  };
-}
-
-/** Rows of a matrix [group][depth][columns], or [depth][group][columns], in columns of a group. */
-function rowsOf(operand: string, depth: string, columns: number, start: string, rowLength: number): Factor {
-  const one = `fn bOne(f: vec4i, k: u32, j: u32) -> f32 {
-  if (u32(f.y) + j >= ${columns}u) { return 0.0; }
-  return ${operand}[u32(f.x) + k * ${rowLength}u + j];
-}`;
-  const isVector = columns % 4 === 0;
-  const value = isVector
-    ? `let i = u32(f.x) + k * ${rowLength}u; return ${vectorAt(operand)};`
-    : `return ${four("bOne(f, k, $)")};`;
-  return {
-    along: "across",
-    text: `fn bFixed(n: u32, group: u32) -> vec4i { return vec4i(i32(${start} + n), i32(n), 0, 0); }
-${isVector ? "" : one}
-fn bLoad(f: vec4i, k: u32) -> vec4f {
-  if (k >= ${depth} || u32(f.y) >= ${columns}u) { return vec4f(); }
-  ${value}
-}`,
   };
 }
 
@@ -138,26 +105,21 @@ export function forwardResults(c: Convolution): readonly Operand[] {
 function reached(c: Convolution): Factor {
   const { outs, taps, pixels, inPixels } = extentsOf(c);
   const depth = taps * outs;
-  const isVector = outs % 4 === 0;
-  const zero = isVector ? "vec4f()" : "0.0";
-  const strided = `if (ty < 0 || tx < 0 || ty % ${c.stride} != 0 || tx % ${c.stride} != 0) { return ${zero}; }
+  const unstrided = (zero: string) =>
+    c.stride === 1
+      ? "let y = ty; let x = tx;"
+      : `if (ty < 0 || tx < 0 || ty % ${c.stride} != 0 || tx % ${c.stride} != 0) { return ${zero}; }
   let y = ty / ${c.stride}; let x = tx / ${c.stride};`;
-  const at = (value: string) => `
+  const load = loadAlongDepth("a", {
+    operand: "dy",
+    isVector: outs % 4 === 0,
+    outside: `k >= ${depth}u`,
+    index: (zero) => `${split("k", taps, outs)}
   let ty = f.y - i32(tap / ${c.kernelSize}u); let tx = f.z - i32(tap % ${c.kernelSize}u);
-  ${c.stride === 1 ? "let y = ty; let x = tx;" : strided}
+  ${unstrided(zero)}
   if (u32(y) >= ${c.outHeight}u || u32(x) >= ${c.outWidth}u) { return ${zero}; }
-  let i = u32(f.x + (y * ${c.outWidth} + x) * ${c.outChannels}) + c;
-  return ${value};`;
-  const load = isVector
-    ? `fn aLoad(f: vec4i, k: u32) -> vec4f {
-  if (k >= ${depth}u) { return vec4f(); }
-  ${split("k", taps, outs)}${at(vectorAt("dy"))}
-}`
-    : `fn aOne(f: vec4i, k: u32) -> f32 {
-  if (k >= ${depth}u) { return 0.0; }
-  ${split("k", taps, outs)}${at("dy[i]")}
-}
-fn aLoad(f: vec4i, k: u32) -> vec4f { return ${four("aOne(f, k + $)")}; }`;
+  let i = u32(f.x + (y * ${c.outWidth} + x) * ${c.outChannels}) + c;`,
+  });
   return {
     along: "depth",
     text: `fn aFixed(m: u32, group: u32) -> vec4i {
@@ -173,22 +135,13 @@ ${load}`,
 /** Weights of input channel n, along the depth [tap][output channel]. */
 function transposedWeights(c: Convolution): Factor {
   const { ins, outs, taps } = extentsOf(c);
-  const depth = taps * outs;
-  const isVector = outs % 4 === 0;
-  const index = `u32(f.x) + tap * ${ins * outs}u + c`;
-  const load = isVector
-    ? `fn bLoad(f: vec4i, k: u32) -> vec4f {
-  if (k >= ${depth}u || f.y >= ${ins}) { return vec4f(); }
-  ${split("k", taps, outs)}
-  let i = ${index};
-  return ${vectorAt("w")};
-}`
-    : `fn bOne(f: vec4i, k: u32) -> f32 {
-  if (k >= ${depth}u || f.y >= ${ins}) { return 0.0; }
-  ${split("k", taps, outs)}
-  return w[${index}];
-}
-fn bLoad(f: vec4i, k: u32) -> vec4f { return ${four("bOne(f, k + $)")}; }`;
+  const load = loadAlongDepth("b", {
+    operand: "w",
+    isVector: outs % 4 === 0,
+    outside: `k >= ${taps * outs}u || f.y >= ${ins}`,
+    index: () => `${split("k", taps, outs)}
+  let i = u32(f.x) + tap * ${ins * outs}u + c;`,
+  });
   return {
     along: "depth",
     text: `fn bFixed(n: u32, group: u32) -> vec4i { return vec4i(i32((group * ${taps * ins}u + n) * ${outs}u), i32(n), 0, 0); }
