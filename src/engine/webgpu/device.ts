@@ -1,5 +1,6 @@
 /** A device: its pipelines, buffers, the order of its work, and its failures as errors. */
 import { NativeError } from "../../errors.ts";
+import { nameOf } from "./adapter.ts";
 import type { GpuAdapter, GpuBuffer, GpuCommandEncoder, GpuComputePass, GpuDevice, GpuHandle, WebGpu } from "./api.ts";
 import type { Access } from "./kernels/wgsl.ts";
 
@@ -46,19 +47,6 @@ export async function openDevice(gpu: WebGpu): Promise<Device> {
       cause,
     });
   }
-}
-
-/** Name of an adapter for people. */
-export function nameOf({ info }: Pick<GpuAdapter, "info">): string {
-  return (
-    info.description || [info.vendor, info.architecture || info.device].filter(Boolean).join(" ") || "graphics adapter"
-  );
-}
-
-/** True for an adapter that computes on the processor: SwiftShader, lavapipe, WARP. */
-export function isSoftware({ info }: Pick<GpuAdapter, "info">): boolean {
-  const text = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
-  return info.isFallbackAdapter === true || /swiftshader|llvmpipe|lavapipe|basic render|\bwarp\b/i.test(text);
 }
 
 /** An open device. */

@@ -2,8 +2,9 @@
 import { ConfigError } from "../../errors.ts";
 import type { Engine } from "../engine.ts";
 import { f32Engine } from "../f32Engine.ts";
+import { isSoftware, nameOf } from "./adapter.ts";
 import type { WebGpu } from "./api.ts";
-import { isSoftware, nameOf, openDevice } from "./device.ts";
+import { openDevice } from "./device.ts";
 import type { TileLimits } from "./kernels/tiles.ts";
 import { compileInference, compileTraining } from "./program.ts";
 

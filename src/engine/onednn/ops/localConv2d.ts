@@ -163,16 +163,16 @@ function* elements(
   const { session } = plan;
   const dims = [e.batch, e.channels, e.outHeight, e.outWidth];
   const [image = 0, , row = 0, pixel = 0] = stridesOf(paddedDims(e));
-  const bytes = (value: Value) => value.buffer.bytes / sizeOf(value.dims);
+  const from = (value: Value, element: number) =>
+    (value.offset ?? 0) + (element * session.bytes(value.desc)) / sizeOf(value.dims);
   const position = e.batch * e.window;
   const mapLayout = session.strided(dims, [image, 1, e.stride * row, e.stride * pixel], formats.padded);
   const rowsLayout = session.strided(dims, [e.window, 1, e.outWidth * position, position], formats.rows);
   for (let y = 0; y < e.kernelSize; y++) {
     for (let x = 0; x < e.kernelSize; x++) {
-      const offset = (y * e.kernelSize + x) * e.channels;
       yield {
-        ofMap: { ...padded, dims, desc: mapLayout, offset: (y * row + x * pixel) * bytes(padded) },
-        ofRows: { ...rows, dims, desc: rowsLayout, offset: offset * bytes(rows) },
+        ofMap: { ...padded, dims, desc: mapLayout, offset: from(padded, y * row + x * pixel) },
+        ofRows: { ...rows, dims, desc: rowsLayout, offset: from(rows, (y * e.kernelSize + x) * e.channels) },
       };
     }
   }
