@@ -18,6 +18,7 @@ import { distance, imagesFor, roundedTo8Bits } from "./int8Networks.ts";
 import { normNetwork, weighted } from "./onnxNetworks.ts";
 import { bytesOf } from "./onnxRuntime.ts";
 import { testFolder } from "./testFolder.ts";
+import { tensorsIn } from "./trainedRuns.ts";
 
 const COUNT = 3;
 const at = testFolder("batch-norm-files", (path) => writeDrawn(modelOf(normNetwork), path("drawn.safetensors")));
@@ -85,12 +86,6 @@ test("ONNX: this program's file comes back to the bit; by its graph alone it is 
   assert.ok(read.network.layers.every(({ kind }) => kind !== "batchNorm2d"));
   assertClose(await outputsOf(read.network, read.tensors), await outputsOf(normNetwork, values), folding, "outputs");
 });
-
-async function tensorsIn(file: string): Promise<ReadonlyMap<string, Float32Array>> {
-  const tensors = new Map<string, Float32Array>();
-  await withReader(file, (reader) => reader.stream(async (name, own) => void tensors.set(name, own.slice())));
-  return tensors;
-}
 
 test(".pth: statistics have PyTorch's names, and its counter of batches is ignored", async () => {
   const written = await tensorsIn(at("drawn.safetensors"));

@@ -2,16 +2,16 @@
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { test } from "node:test";
-import { withReader } from "../src/checkpoint/safetensorsReader.ts";
 import { exportModel } from "../src/exchange/exportModel.ts";
 import { importModel } from "../src/exchange/importModel.ts";
 import { batchNorm2d } from "../src/layers/kinds.ts";
 import type { AnyLayer } from "../src/layers/layer.ts";
-import { openClassifier } from "../src/model/classifier.ts";
+import type { OpenOptions } from "../src/model/openModel.ts";
 import type { Network } from "../src/network/network.ts";
-import { type TrainOptions, trainClassifier } from "../src/trainer/trainClassifier.ts";
+import type { TrainOptions } from "../src/trainer/trainClassifier.ts";
 import { testFolder } from "./testFolder.ts";
 import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { accuracyOn, tensorsIn, trainFor } from "./trainedRuns.ts";
 
 const norm = (name: string) => batchNorm2d(name) as AnyLayer;
 const network: Network = {
@@ -26,31 +26,9 @@ const at = testFolder("batch-norm-runs", async (path) => {
   options = { network, dataDir: path(""), threads: 1, batchSize: 48, epochs: 3, precision: "f32" };
 });
 
-/** Trains; with `iterations`, until they are done in this call. */
-async function train(run: string, given: TrainOptions, iterations = Infinity): Promise<void> {
-  const controller = new AbortController();
-  let done = 0;
-  const onProgress = () => {
-    if (++done === iterations) controller.abort();
-  };
-  await trainClassifier({ ...given, run: at(run), signal: controller.signal, observer: { onProgress } });
-}
-
-async function tensorsIn(file: string): Promise<ReadonlyMap<string, Float32Array>> {
-  const tensors = new Map<string, Float32Array>();
-  await withReader(file, (reader) => reader.stream(async (name, own) => void tensors.set(name, own.slice())));
-  return tensors;
-}
-
-async function accuracyOf(path: string, more: Parameters<typeof openClassifier>[1] = {}): Promise<number> {
-  const classifier = await openClassifier(path, { threads: 1, batchSize: 32, ...more });
-  try {
-    const evaluation = await classifier.evaluate({ dataset: "fashion-mnist", dataDir: at("") });
-    return evaluation?.top1Accuracy ?? 0;
-  } finally {
-    await classifier.close();
-  }
-}
+const train = (run: string, given: TrainOptions, iterations = Infinity) =>
+  trainFor(iterations, { ...given, run: at(run) });
+const accuracyOf = (path: string, more: OpenOptions = {}) => accuracyOn(at(""), path, more);
 
 const variants: Readonly<Record<string, TrainOptions>> = {
   "with momentum": {},

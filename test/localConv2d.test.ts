@@ -14,7 +14,7 @@ import type { AnyLayer } from "../src/layers/layer.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import { type Network, operations } from "../src/network/network.ts";
 import { summarize } from "../src/network/summary.ts";
-import { type TrainOptions, trainClassifier } from "../src/trainer/trainClassifier.ts";
+import type { TrainOptions } from "../src/trainer/trainClassifier.ts";
 import { assertClose } from "./assertClose.ts";
 import { type Chain, need, parameterValues, passThrough } from "./chains.ts";
 import { dataOf, keptWithin, withProgram } from "./conformance/compare.ts";
@@ -23,6 +23,7 @@ import { localNetwork, weighted } from "./onnxNetworks.ts";
 import { bytesOf } from "./onnxRuntime.ts";
 import { testFolder } from "./testFolder.ts";
 import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { accuracyOn, trainFor } from "./trainedRuns.ts";
 
 const options = { outChannels: 5, kernelSize: 3, stride: 2, padding: 1 };
 const local: Chain = { input: [3, 7, 6], layers: [localConv2d("layer", options)], batchSize: 4 };
@@ -119,23 +120,9 @@ const at = testFolder("local", async (path) => {
   training = { network, dataDir: path(""), threads: 1, batchSize: 48, epochs: 4, precision: "f32" };
 });
 
-async function train(run: string, given: TrainOptions, iterations = Infinity): Promise<void> {
-  const controller = new AbortController();
-  let done = 0;
-  const onProgress = () => {
-    if (++done === iterations) controller.abort();
-  };
-  await trainClassifier({ ...given, run: at(run), signal: controller.signal, observer: { onProgress } });
-}
-
-async function accuracyOf(path: string): Promise<number | undefined> {
-  const classifier = await openClassifier(path, { threads: 1, batchSize: 32 });
-  try {
-    return (await classifier.evaluate({ dataset: "fashion-mnist", dataDir: at("") }))?.top1Accuracy;
-  } finally {
-    await classifier.close();
-  }
-}
+const train = (run: string, given: TrainOptions, iterations = Infinity) =>
+  trainFor(iterations, { ...given, run: at(run) });
+const accuracyOf = (path: string) => accuracyOn(at(""), path);
 
 test("a run learns, resumes to the bit, and comes back from each format", async () => {
   await train("whole", training);
