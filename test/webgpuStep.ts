@@ -4,7 +4,7 @@ import { sizeOf } from "../src/shape.ts";
 import { type Chain, compileTraining, fillParameters, passThrough, uniform } from "./chains.ts";
 import { stacks } from "./conformance/stacks.ts";
 
-/** Chains that are compared: every kind of layer but averages and sigmoid. */
+/** Chains that are compared: every kind of layer that the engine has, but average pooling. */
 export const comparedStacks = [
   "conv → relu → norm → pool → conv → relu → linear",
   "flatten → dropout → linear after a pool, as in alexnet-owt",
