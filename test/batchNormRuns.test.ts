@@ -60,13 +60,15 @@ test("the statistics are learned, saved, and used at evaluation", async () => {
 });
 
 test("averaged weights are saved with the statistics of the weights that they are averages of", async () => {
-  const run = at("averaged, over two batches a step-whole");
-  const [last, best] = [await tensorsIn(`${run}/last.safetensors`), await tensorsIn(`${run}/best.safetensors`)];
+  // The weights of a single epoch are the last and the best.
+  await train("averaged", { ...options, average: 0.9, epochs: 1 });
+  const [last, best] = [
+    await tensorsIn(at("averaged/last.safetensors")),
+    await tensorsIn(at("averaged/best.safetensors")),
+  ];
   const names = [...best.keys()].filter((name) => name.includes("running_"));
   assert.equal(names.length, 2);
-  const log = await timelessLog(run);
-  const isLastBest = (log.at(-1)?.testAccuracy ?? 0) >= Math.max(...log.map(({ testAccuracy = 0 }) => testAccuracy));
-  if (isLastBest) for (const name of names) assert.deepEqual(best.get(name), last.get(name));
+  for (const name of names) assert.deepEqual(best.get(name), last.get(name));
   assert.notDeepEqual(best.get("features.0.weight"), last.get("features.0.weight"));
 });
 

@@ -54,6 +54,18 @@ test("the null device reports a kernel with a mistake", async () => {
   device.close();
 });
 
+test("of two compilations at once, the one whose memory is refused reports it", async () => {
+  const device = await openDevice(nullAdapter());
+  const [first, second] = await Promise.allSettled([
+    device.scoped("first", () => device.storage(16)),
+    device.scoped("second", () => device.storage(2 ** 44)),
+  ]);
+  assert.equal(first.status, "fulfilled");
+  assert.ok(second.status === "rejected");
+  assert.match(String(second.reason), /^NativeError: second: /);
+  device.close();
+});
+
 describe("counts for a step of alexnet-owt, 128 images", () => {
   const network = networks.find(({ name }) => name === "alexnet-owt") as Network;
   const plan = planOf(network);

@@ -42,12 +42,12 @@ export interface Kernel {
 
 type Step =
   | { readonly choose: () => Kernel; readonly scratchpad: Value | undefined; readonly entry: Entry }
-  | { readonly primitiveDesc: PrimitiveDesc; readonly args: readonly (readonly [Role, Value])[]; readonly entry: Entry }
+  | (Kernel & { readonly entry: Entry })
   | { readonly call: () => void };
 
 type ReadyStep =
   | { readonly choose: () => ReadyKernel; readonly entry: Entry }
-  | { readonly primitive: Primitive; readonly args: PreparedArgs; readonly entry: Entry }
+  | (ReadyKernel & { readonly entry: Entry })
   | { readonly call: () => void };
 
 type ReadyKernel = { readonly primitive: Primitive; readonly args: PreparedArgs };

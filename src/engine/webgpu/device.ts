@@ -58,6 +58,7 @@ export class Device {
   readonly #layouts = new Map<string, { readonly group: GpuHandle; readonly pipeline: GpuHandle }>();
   readonly #pipelines = new Map<string, Promise<Pipeline> | Pipeline>();
   readonly #calls = new Set<Promise<unknown>>();
+  #scopes: Promise<unknown> = Promise.resolve();
   #encoder: GpuCommandEncoder | undefined;
   #pass: GpuComputePass | undefined;
   /** Free staging buffers by their size. */
@@ -93,8 +94,17 @@ export class Device {
     if (this.#failure) throw this.#failure;
   }
 
-  /** Reports errors of what `create` does as NativeError with `remedy` for memory. */
-  async scoped<T>(what: string, create: () => T | Promise<T>): Promise<T> {
+  /**
+   * Throws errors of what `create` does as NativeError, with a remedy for memory. One call after the other, because the scopes of errors are a stack of the
+   * whole device.
+   */
+  scoped<T>(what: string, create: () => T | Promise<T>): Promise<T> {
+    const call = this.#scopes.then(() => this.#scoped(what, create));
+    this.#scopes = call.catch(() => {});
+    return call;
+  }
+
+  async #scoped<T>(what: string, create: () => T | Promise<T>): Promise<T> {
     const device = this.#device;
     this.check();
     for (const filter of ["validation", "internal", "out-of-memory"] as const) device.pushErrorScope(filter);
