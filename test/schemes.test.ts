@@ -131,9 +131,14 @@ mpiTest("bench measures steps of several processes", minutes(2), async () => {
   const [own, scores] = [4 * 25 + 4 * 9 + 8, 5];
   const bytes = 4 * 4 * (own + scores + 2 * own);
   assert.ok(exchangedBytes >= bytes && exchangedBytes <= 4 * bytes, `${exchangedBytes}, ${bytes}`);
-  const refused = await bench("--parallel", "data", "--batch-size", "5");
-  assert.equal(refused.exit, 2, refused.stderr);
-  assert.match(refused.stderr, /batch size 5: expected a multiple of 2/);
+  for (const [flags, message] of [
+    [["--parallel", "data", "--batch-size", "5"], /batch size 5: expected a multiple of 2/],
+    [["--layers"], /--layers excludes --processes; omit one/],
+  ] as const) {
+    const refused = await bench(...flags);
+    assert.equal(refused.exit, 2, refused.stderr);
+    assert.match(refused.stderr, message);
+  }
 });
 
 mpiTest("fine-tuning with frozen layers", minutes(3), async () => {

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import type { Experiment } from "../../experiments/experiment.ts";
 import type { Reproduction } from "../../experiments/reproduce.ts";
+import { commandLine } from "../commandLine.ts";
 import { jsonOption, positiveInteger, positiveNumber } from "../options.ts";
 import { outliveOutput, print, printError, printJson } from "../output.ts";
 import { onStopSignals, STOPPING } from "../signals.ts";
@@ -58,7 +59,7 @@ interface ReproduceFlags {
 async function reproduceNamed(
   name: string | undefined,
   flags: ReproduceFlags,
-  { argv }: Pick<Invocation, "argv">,
+  invocation: Pick<Invocation, "argv">,
 ): Promise<void> {
   if (name === undefined) return list(flags.json === true);
   const { reproduce: run } = await import("../../experiments/reproduce.ts");
@@ -83,7 +84,7 @@ async function reproduceNamed(
       ...(maxMinutes === undefined ? {} : { maxMinutes }),
       signal: stop.signal,
       observer: showing(lines),
-      command: ["alexnet", ...argv].join(" "),
+      command: commandLine(invocation),
       onTrial({ number, name: trial, seed }, of) {
         lines.clear();
         printError(`seed ${seed}, trial ${number} of ${of}: ${trial}`);
