@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
-import { builtCommand, importTypeScript, type Outcome } from "./command.ts";
+import { builtCommand, importTypeScript } from "./command.ts";
 import { mpirun, mpiTest, type RunningJob, startJob } from "./mpi/job.ts";
-import { gone, printed, ranksOf, trainFlags } from "./mpi/runs.ts";
+import { assertSameLog, gone, printed, ranksOf, succeeds, trainFlags } from "./mpi/runs.ts";
 import { lastWeights, timelessLog, writeTinyRun } from "./tinyRuns.ts";
 
 const programs = fileURLToPath(new URL("mpi/", import.meta.url));
@@ -33,24 +33,6 @@ const train = (run: string, ...more: readonly string[]) =>
     cwd: folder,
     env: { XDG_CACHE_HOME: folder },
   });
-
-async function succeeds(running: RunningJob): Promise<Outcome> {
-  const outcome = await running.outcome;
-  assert.equal(outcome.exit, 0, outcome.stderr);
-  return outcome;
-}
-
-/** Seeds without near ties of maximum pooling: the same rounding as in the gradients, over 26 steps. */
-async function assertSameLog(run: string, expected: string): Promise<void> {
-  const [ours, theirs] = [await timelessLog(join(folder, run)), await timelessLog(join(folder, expected))];
-  assert.equal(ours.length, theirs.length);
-  for (const [i, entry] of theirs.entries()) {
-    for (const key of ["trainLoss", "testLoss"] as const) {
-      const [a, b] = [ours[i]?.[key] ?? 0, entry[key] ?? 0];
-      assert.ok(Math.abs(a - b) < 1e-4, `${key} of line ${i}: ${a}, expected ${b}`);
-    }
-  }
-}
 
 const weightsOf = (run: string) => lastWeights(join(folder, run));
 
@@ -82,7 +64,7 @@ mpiTest("a run of two processes has the files of one, and any number resumes it"
   await succeeds(trainJob(2, "two", "--epochs", "2"));
   const config = JSON.parse(await readFile(join(folder, "two/config.json"), "utf8"));
   assert.deepEqual([config.processes, config.parallel, config.mpi.pieceBytes], [2, "data", 4 * 2 ** 20]);
-  await assertSameLog("two", "one");
+  await assertSameLog(folder, "two", "one");
   assert.match(await readFile(join(folder, "two/report.html"), "utf8"), /2 processes/);
   // Other numbers of processes: each says so, and continues.
   const resumed = await succeeds(trainJob(4, "two", "--resume", "--epochs", "3"));
@@ -105,7 +87,7 @@ mpiTest("everything that changes the update gives the run of one process", minut
   ];
   await succeeds(train("one-update", ...flags));
   await succeeds(trainJob(2, "two-updates", ...flags));
-  await assertSameLog("two-updates", "one-update");
+  await assertSameLog(folder, "two-updates", "one-update");
 });
 
 mpiTest(

@@ -6,10 +6,10 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import sharp from "sharp";
-import { batchNorm2d } from "../src/layers/kinds.ts";
+import { batchNorm2d, flatten, linear } from "../src/layers/kinds.ts";
 import type { AnyLayer } from "../src/layers/layer.ts";
 import { findNetwork } from "../src/network/alexnet.ts";
-import { refuseProcesses } from "../src/trainer/refuseProcesses.ts";
+import { refusePlan, refuseProcesses } from "../src/trainer/refuseProcesses.ts";
 import { findRecipe } from "../src/training/recipe.ts";
 import { builtCommand, type Outcome, run } from "./command.ts";
 import { jobEnvironment, mpiTest, startJob } from "./mpi/job.ts";
@@ -55,6 +55,11 @@ mpiTest("settings that several processes cannot train with", { timeout: 120_000 
   );
   refuses(await trainWith([...two, "--parallel", "towers", "--engine", "wasm"]), /engine wasm: not supported/);
   refuses(await trainWith([...two, "--parallel", "hybrid", "--cutmix", "1"]), /cutmix: .*; use --cutmix 0, --parallel/);
+  refuses(await trainWith(["--hosts", "elsewhere:1"]), /--hosts: expected at least 2 processes, got 1; add a host/);
+  refuses(
+    await trainWith(["--hosts", "a:1,b:1", "--folds", "3"]),
+    /--hosts is for one run; add --fold N to train one fold/,
+  );
   refuses(await trainWith(["--max-restarts", "1"]), /--max-restarts requires --processes of at least 2/);
   refuses(await trainWith([...two, "--mixup", "0.2"]), /mixup: not supported with several processes; use --mixup 0/);
   refuses(await trainWith([...two, "--cutmix", "1"]), /cutmix: not supported with several processes/);
@@ -67,6 +72,10 @@ mpiTest("settings that several processes cannot train with", { timeout: 120_000 
   refuses(
     await trainWith(["--processes", many, "--batch-size", many]),
     /expected at most \d+ processes on the \d+ core/,
+  );
+  refuses(
+    await trainWith(["--hosts", `localhost:${many}`, "--batch-size", many]),
+    /--hosts: expected at most \d+ processes on a host with \d+ cores?, as this machine has, got \d+; use fewer, or set/,
   );
   refuses(
     await trainWith([...two, "--threads", many]),
@@ -151,4 +160,25 @@ mpiTest("settings that are known once the data set is loaded", { timeout: 120_00
     /^UsageError: norm0: statistics of the batch: not supported with several processes; use one process, or freeze/,
   );
   refuseProcesses(2, { ...norm, frozen: ["norm0"] });
+});
+
+test("before processes start: frozen layers of a new run and of a stored one", () => {
+  const layers = [batchNorm2d("norm0"), flatten("flatten"), linear("fc1", { outFeatures: 8 })] as AnyLayer[];
+  const network = { ...findNetwork("alexnet-fashion"), layers };
+  const [recipe, engine, stored] = [findRecipe("fashion"), "onednn", undefined] as const;
+  const plan = { recipe, engine, network, stored, initFrom: undefined };
+  const tuning = (freeze: readonly string[], keptViews: number | undefined) =>
+    ({ ...plan, initFrom: { freeze, keptViews } }) as unknown as Parameters<typeof refusePlan>[1];
+  const storedRun = (fineTuning: object) =>
+    ({ ...plan, stored: { parallel: "hybrid", fineTuning } }) as unknown as Parameters<typeof refusePlan>[1];
+  assert.throws(() => refusePlan(2, plan), /norm0: statistics of the batch/);
+  assert.throws(() => refusePlan(2, tuning(["none"], 0)), /norm0: statistics of the batch/);
+  refusePlan(2, tuning(["norm0"], 0));
+  assert.throws(() => refusePlan(2, tuning(["norm0"], 1)), /cached features of frozen layers/);
+  refusePlan(2, storedRun({ frozen: ["norm0"], keptViews: 0 }));
+  assert.throws(() => refusePlan(2, storedRun({ frozen: ["norm0"], keptViews: 1 })), /cached features of frozen/);
+  // The stored scheme is the default.
+  const run = storedRun({ frozen: ["norm0"], keptViews: 0 });
+  assert.throws(() => refusePlan(16, run), /^UsageError: --parallel hybrid: .* outputs that 16 processes divide/);
+  refusePlan(16, run, "data");
 });

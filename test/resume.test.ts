@@ -281,6 +281,25 @@ test("a finished run says so; one that died before its report gets it", async ()
   await assertSameRun("unreported", undisturbed.run);
 });
 
+test("a run that is stopped during its report gets it from a resumed one, with the evaluation of its best weights", async () => {
+  const run = join(folder, "cut-short");
+  const stop = new AbortController();
+  // So fast that accuracy falls after the first epoch: 98 %, 85 %, 8 %.
+  const fast: TrainOptions = { ...options, precision: "f32", epochs: 3, learningRate: 0.3, run };
+  const observer = { onEpoch: ({ epoch }: { readonly epoch: number }) => (epoch === 3 ? stop.abort() : undefined) };
+  const cut = await trainClassifier({ ...fast, signal: stop.signal, observer });
+  assert.equal(cut.end, "interrupt");
+  assert.equal(existsSync(join(run, "report.html")), false);
+  const resumed = await trainClassifier({ run, resume: true });
+  assert.equal(resumed.end, "already finished");
+  assert.ok(existsSync(join(run, "report.html")));
+  const whole = await trainClassifier({ ...fast, run: join(folder, "not-cut") });
+  for (const { best, last, evaluation } of [resumed, whole]) {
+    assert.ok((best?.epoch ?? 3) < (last?.epoch ?? 0));
+    assert.equal(evaluation?.loss, best?.testLoss);
+  }
+});
+
 test("a directory that holds a run takes no other one", async () => {
   const before = await readFile(join(folder, undisturbed.run, "config.json"), "utf8");
   const { exit, stderr } = await train(...flags, "--run", undisturbed.run);

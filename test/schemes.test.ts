@@ -6,9 +6,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import { withReader } from "../src/checkpoint/safetensorsReader.ts";
-import { builtCommand, type Outcome } from "./command.ts";
-import { mpirun, mpiTest, startJob } from "./mpi/job.ts";
-import { trainFlags } from "./mpi/runs.ts";
+import { builtCommand } from "./command.ts";
+import { mpirun, mpiTest, type RunningJob, startJob } from "./mpi/job.ts";
+import { assertSameLog, succeeds, trainFlags } from "./mpi/runs.ts";
 import { lastWeights, timelessLog, twoTowers, writeTinyRun } from "./tinyRuns.ts";
 
 const minutes = (n: number) => ({ timeout: n * 60_000 });
@@ -24,29 +24,11 @@ before(async () => {
 after(() => rm(folder, { recursive: true, force: true }));
 
 /** Trains in some processes. */
-function train(processes: number, run: string, ...more: readonly string[]): Promise<Outcome> {
+function train(processes: number, run: string, ...more: readonly string[]): RunningJob {
   const args = [alexnet, ...trainFlags(folder, run, ...more)];
   const place = { cwd: folder, env: { XDG_CACHE_HOME: folder } };
   const isJob = processes > 1;
-  return startJob(isJob ? "mpirun" : process.execPath, isJob ? mpirun(processes, args) : args, place).outcome;
-}
-
-async function succeeds(outcome: Promise<Outcome>): Promise<Outcome> {
-  const done = await outcome;
-  assert.equal(done.exit, 0, done.stderr);
-  return done;
-}
-
-/** A seed without near ties of maximum pooling: sums in another order, over up to 20 steps. */
-async function assertSameLog(run: string, expected: string): Promise<void> {
-  const [ours, theirs] = [await timelessLog(join(folder, run)), await timelessLog(join(folder, expected))];
-  assert.equal(ours.length, theirs.length);
-  for (const [i, entry] of theirs.entries()) {
-    for (const key of ["trainLoss", "testLoss"] as const) {
-      const [a, b] = [ours[i]?.[key] ?? 0, entry[key] ?? 0];
-      assert.ok(Math.abs(a - b) < 1e-4, `${run}: ${key} of line ${i}: ${a}, expected ${b}`);
-    }
-  }
+  return startJob(isJob ? "mpirun" : process.execPath, isJob ? mpirun(processes, args) : args, place);
 }
 
 const updates = [
@@ -61,13 +43,28 @@ for (const scheme of ["towers", "hybrid"]) {
     await succeeds(train(2, run, "--parallel", scheme, ...updates));
     const config = JSON.parse(await readFile(join(folder, run, "config.json"), "utf8"));
     assert.deepEqual([config.processes, config.parallel], [2, scheme]);
-    await assertSameLog(run, alone);
+    await assertSameLog(folder, run, alone);
     assert.deepEqual((await readdir(join(folder, run))).sort(), (await readdir(join(folder, alone))).sort());
+    const [ours, theirs] = [await predictions(run), await predictions(alone)];
+    for (const [i, [probability, ...image]] of theirs.entries()) {
+      assert.deepEqual(ours[i]?.slice(1), image);
+      assert.ok(Math.abs(Number(ours[i]?.[0]) - Number(probability)) < 1e-2, `${scheme}: image ${i}`);
+    }
     for (const file of ["best.safetensors", "last.safetensors", "last.optimizer.safetensors"]) {
       const [ours, theirs] = [await tensors(run, file), await tensors(alone, file)];
       assert.deepEqual([...ours.keys()], [...theirs.keys()]);
       for (const [name, values] of theirs) assertNear(ours.get(name), values, `${scheme}: ${file}: ${name}`);
     }
+  });
+}
+
+/** Lines of predictions.csv: probability of the prediction, then what identifies the image. */
+async function predictions(run: string): Promise<readonly (readonly (string | undefined)[])[]> {
+  const lines = (await readFile(join(folder, run, "predictions.csv"), "utf8")).trimEnd().split("\r\n").slice(1);
+  assert.equal(lines.length, 37);
+  return lines.map((line) => {
+    const [index, file, className, , probability] = line.split(",");
+    return [probability, index, file, className];
   });
 }
 
@@ -102,14 +99,14 @@ mpiTest("any scheme and number of processes resumes a run, and the same one to t
   const epochs = (await timelessLog(join(folder, "halved"))).filter(({ testAccuracy }) => testAccuracy !== undefined);
   assert.equal(epochs.length, 7);
   await succeeds(train(1, "one-whole", "--epochs", "7"));
-  await assertSameLog("halved", "one-whole");
+  await assertSameLog(folder, "halved", "one-whole");
 });
 
 mpiTest("towers: mixup, a batch size that the processes do not divide, and rollback", minutes(3), async () => {
   const flags = ["--epochs", "2", "--batch-size", "15", "--mixup", "0.4"];
   await succeeds(train(1, "one-mixed", ...flags));
   await succeeds(train(2, "mixed", "--parallel", "towers", ...flags));
-  await assertSameLog("mixed", "one-mixed");
+  await assertSameLog(folder, "mixed", "one-mixed");
   const wild = ["--epochs", "1", "--learning-rate", "1e30", "--on-divergence", "rollback"];
   const rescued = await succeeds(train(2, "rescued", "--parallel", "towers", ...wild, "--rollback-factor", "1e-32"));
   assert.match(rescued.stderr, /back to iteration 0 with the learning rate × 1e-32 \(rollback 1 of 3\)/);
@@ -119,7 +116,7 @@ mpiTest("bench measures steps of several processes", minutes(2), async () => {
   const bench = (...more: readonly string[]) => {
     const flags = ["bench", "--network", "tiny.json", "--precision", "f32", "--batch-size", "4", "--rounds", "1"];
     const place = { cwd: folder, env: { XDG_CACHE_HOME: folder } };
-    return startJob(process.execPath, [alexnet, ...flags, "--processes", "2", ...more], place).outcome;
+    return startJob(process.execPath, [alexnet, ...flags, "--processes", "2", ...more], place);
   };
   const { stdout } = await succeeds(bench("--parallel", "towers", "--json"));
   const { processes, parallel, networks } = JSON.parse(stdout);
@@ -131,9 +128,14 @@ mpiTest("bench measures steps of several processes", minutes(2), async () => {
   const [own, scores] = [4 * 25 + 4 * 9 + 8, 5];
   const bytes = 4 * 4 * (own + scores + 2 * own);
   assert.ok(exchangedBytes >= bytes && exchangedBytes <= 4 * bytes, `${exchangedBytes}, ${bytes}`);
-  const refused = await bench("--parallel", "data", "--batch-size", "5");
-  assert.equal(refused.exit, 2, refused.stderr);
-  assert.match(refused.stderr, /batch size 5: expected a multiple of 2/);
+  for (const [flags, message] of [
+    [["--parallel", "data", "--batch-size", "5"], /batch size 5: expected a multiple of 2/],
+    [["--layers"], /--layers excludes --processes; omit one/],
+  ] as const) {
+    const refused = await bench(...flags).outcome;
+    assert.equal(refused.exit, 2, refused.stderr);
+    assert.match(refused.stderr, message);
+  }
 });
 
 mpiTest("fine-tuning with frozen layers", minutes(3), async () => {
@@ -141,6 +143,6 @@ mpiTest("fine-tuning with frozen layers", minutes(3), async () => {
   await succeeds(train(1, "one-tuned", ...flags));
   for (const scheme of ["towers", "hybrid"]) {
     await succeeds(train(2, `tuned-${scheme}`, "--parallel", scheme, ...flags));
-    await assertSameLog(`tuned-${scheme}`, "one-tuned");
+    await assertSameLog(folder, `tuned-${scheme}`, "one-tuned");
   }
 });

@@ -57,15 +57,28 @@ export function launchArguments({
     ...quiet,
     // Processes of one machine exchange through shared memory; a search for networks would print warnings.
     ...["--mca", "btl", isOld ? "self,vader" : "self,sm"],
-    ...["-n", String(processes), "--map-by", `slot:PE=${each}`, "--bind-to", "core"],
+    ...["-n", String(processes), ...boundToCores(each)],
   ];
 }
 
-/** Arguments for the cores of processes on several hosts: an equal part of those of a host like this one, or all for a single process. */
+/**
+ * Arguments for the cores of processes on several hosts: an equal part of those of a host like this one, or all for a single process. Throws
+ * UsageError for more processes on a host than cores.
+ */
 function coresOnHosts(hosts: readonly Host[], threads: number | undefined): readonly string[] {
   const most = Math.max(...hosts.map(({ slots }) => slots));
   if (most === 1 && threads === undefined) return ["--bind-to", "none"];
-  return ["--map-by", `slot:PE=${threads ?? threadsOfEach(most, undefined)}`, "--bind-to", "core"];
+  const { threads: cores } = processorShare();
+  const each = threads ?? Math.floor(cores / most);
+  if (each >= 1) return boundToCores(each);
+  throw new UsageError(
+    `--hosts: expected at most ${cores} processes on a host with ${cores} cores, as this machine has, got ${most}; ` +
+      "use fewer, or set --threads for hosts with more cores",
+  );
+}
+
+function boundToCores(threads: number): readonly string[] {
+  return ["--map-by", `slot:PE=${threads}`, "--bind-to", "core"];
 }
 
 /** Variables that the processes on other hosts need too. */

@@ -37,6 +37,9 @@ const exitCodeOf = (name: Name): number => 128 + numbers[name];
 /** Message at the first signal of work that saves before it stops. */
 export const STOPPING = "\nStopping. Press Ctrl-C again to stop at once.";
 
+/** Message if training is stopped before its first step: only downloads and packed images are kept. */
+export const STOPPED_EARLY = "Stopped before training. The same command reuses what is downloaded and packed.";
+
 /** Exit code of a job that stopped because one of its processes received `JOB_SIGNAL`. */
 export const STOPPED_IN_JOB = exitCodeOf(JOB_SIGNAL);
 

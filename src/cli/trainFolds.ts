@@ -2,10 +2,9 @@
 import { UsageError } from "../errors.ts";
 import type { RunLocation } from "../settings/resolve.ts";
 import type { RunSettings } from "../settings/settings.ts";
-import { trainFolds } from "../trainer/trainFolds.ts";
-import { outliveOutput, print, printError, printJson } from "./output.ts";
-import { onStopSignals, STOPPING } from "./signals.ts";
-import { showing, trainProgress } from "./trainProgress.ts";
+import { type FoldsResult, trainFolds } from "../trainer/trainFolds.ts";
+import { print, printError, printJson } from "./output.ts";
+import { showTraining } from "./showTraining.ts";
 
 /** Options of the command besides settings. */
 interface FoldsCall {
@@ -22,42 +21,33 @@ export async function runFolds(
   if (config !== undefined)
     throw new UsageError("--config: cannot be combined with --folds; give the settings as flags, or add --fold N");
   let current = "";
-  const lines = trainProgress(() => current);
-  const stop = onStopSignals(() => {
-    lines.clear();
-    printError(STOPPING);
-  });
-  outliveOutput();
-  try {
-    const result = await trainFolds({
-      ...settings,
-      ...(maxMinutes === undefined ? {} : { maxMinutes }),
-      signal: stop.signal,
-      observer: showing(lines),
-      command,
-      onFold(fold, of) {
-        lines.clear();
-        current = `fold ${fold}/${of} `;
-        printError(`fold ${fold} of ${of}`);
-      },
-    });
-    lines.clear();
-    const { run, end, table, ...figures } = result;
-    if (json) printJson({ run, end, ...figures });
-    else if (table !== undefined) {
-      print(table);
-      print(`report ${run}/report.html`);
-      printError(`Next: alexnet predict ${run} IMAGE; alexnet evaluate ${run} --dataset DIR, of images in no fold`);
-    }
-    if (end === "interrupt" || end === "time") printError(`Saved. Resume with: alexnet train --run ${run} --resume`);
-    if (end === "interrupt") process.exitCode = stop.exitCode();
-  } catch (error) {
-    if (!stop.signal.aborted || error !== stop.signal.reason) throw error;
-    lines.clear();
-    printError("Stopped before training. The same command reuses what is downloaded and packed.");
-    process.exitCode = stop.exitCode();
-  } finally {
-    lines.clear();
-    stop.end();
+  await showTraining(
+    async ({ observer, signal, say, clear }) => {
+      const result = await trainFolds({
+        ...settings,
+        ...(maxMinutes === undefined ? {} : { maxMinutes }),
+        signal,
+        observer,
+        command,
+        onFold(fold, of) {
+          current = `fold ${fold}/${of} `;
+          say(`fold ${fold} of ${of}`);
+        },
+      });
+      clear();
+      printFolds(result, json);
+      return result;
+    },
+    () => current,
+  );
+}
+
+function printFolds({ run, end, table, ...figures }: FoldsResult, json: boolean | undefined): void {
+  if (json) printJson({ run, end, ...figures });
+  else if (table !== undefined) {
+    print(table);
+    print(`report ${run}/report.html`);
+    printError(`Next: alexnet predict ${run} IMAGE; alexnet evaluate ${run} --dataset DIR, of images in no fold`);
   }
+  if (end === "interrupt" || end === "time") printError(`Saved. Resume with: alexnet train --run ${run} --resume`);
 }

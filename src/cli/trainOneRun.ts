@@ -9,7 +9,7 @@ import { type Job, together } from "../trainer/processes.ts";
 import { type TrainCall, type TrainResult, trainRun } from "../trainer/trainClassifier.ts";
 import type { TrainObserver } from "../trainer/trainObserver.ts";
 import { outliveOutput, print, printError, printJson } from "./output.ts";
-import { JOB_SIGNAL, onStopSignals, STOPPED_IN_JOB, STOPPING, type StopSignals } from "./signals.ts";
+import { JOB_SIGNAL, onStopSignals, STOPPED_EARLY, STOPPED_IN_JOB, STOPPING, type StopSignals } from "./signals.ts";
 import type { EventObserver } from "./tensorboard.ts";
 import { epochFigures, showing, trainProgress } from "./trainProgress.ts";
 
@@ -57,9 +57,8 @@ export async function trainOneRun(
   } catch (error) {
     const isOwn = error === stop.signal.reason || error instanceof PeerError;
     if (!stop.signal.aborted || !isOwn) throw error;
-    // Before training: only downloads and packed images are kept.
     lines.clear();
-    tell("Stopped before training. The same command reuses what is downloaded and packed.");
+    tell(STOPPED_EARLY);
     process.exitCode = stop.exitCode();
   } finally {
     lines.clear();

@@ -43,3 +43,9 @@ test("layers, their parts and what they exchange", () => {
   assert.deepEqual(hybrid.find(({ name }) => name === "fc7")?.part, { of: "outputs", count: 1024, all: 4096 });
   assert.equal(step(1, "data").totalBytes, 0);
 });
+
+test("a batch that the processes do not divide is refused as in training, where it is divided", () => {
+  assert.throws(() => step(3, "data"), /^ShapeError: batch size 128: expected a multiple of 3, .*; use 126 or 129$/);
+  assert.throws(() => step(4, "hybrid", 3), /^ShapeError: batch size 3: expected a multiple of 4, .*; use 4$/);
+  assert.equal(step(2, "towers", 15).layers.at(-1)?.activationBytes, (4 * 15 * 1000) / 2);
+});

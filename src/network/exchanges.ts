@@ -1,7 +1,8 @@
 /** Bytes that each of several processes sends in a training step, by layer. */
 import { bytesPerNumber } from "../bytes.ts";
-import type { Gather } from "../engine/communicator.ts";
+import { firstRows, type Gather } from "../engine/communicator.ts";
 import type { AnyOp } from "../engine/engine.ts";
+import { learned } from "../learned.ts";
 import { sizeOf } from "../shape.ts";
 import { type Network, operations } from "./network.ts";
 import { partition } from "./partition.ts";
@@ -45,11 +46,17 @@ export interface Division {
  * Computes the exchanges of a training step of a network. P processes gather or scatter n bytes by sending (P − 1) / P · n each, and sum n bytes by twice
  * as many.
  *
- * Throws UsageError naming a layer that the scheme cannot divide.
+ * Throws UsageError naming a layer that the scheme cannot divide, ShapeError for a batch that the processes cannot.
  */
 export function stepExchanges(network: Network, { processes: size, parallel, batchSize }: Division): StepExchanges {
-  const { ops, gathers } = partition(operations(network), parallel, { rank: 0, size });
-  const whole = new Map(operations(network).map((op) => [op.name, op]));
+  const all = operations(network);
+  const whole = new Map(all.map((op) => [op.name, op]));
+  const { ops, gathers } = partition(all, parallel, { rank: 0, size });
+  const images = {
+    of: "images",
+    count: firstRows({ rank: 0, size }, gathers, batchSize).count,
+    all: batchSize,
+  } as const;
   const sent = (bytes: number) => Math.round((bytes * (size - 1)) / size);
   const activations = (values: number) => sent(bytesPerNumber * batchSize * values);
   const first = ops.findIndex(({ parameters }) => parameters.length > 0);
@@ -63,14 +70,15 @@ export function stepExchanges(network: Network, { processes: size, parallel, bat
     if (gather?.axis === "batch") isBatchDivided = false;
     if (op.parameters.length === 0) return [];
     const original = whole.get(op.name) ?? op;
-    const own = op.part
-      ? { of: "outputs", count: op.outputShape[0] ?? 0, all: original.outputShape[0] ?? 0 }
-      : undefined;
-    const images = { of: "images", count: batchSize / size, all: batchSize };
+    const own: LayerExchange["part"] = op.part && {
+      of: "outputs",
+      count: op.outputShape[0] ?? 0,
+      all: original.outputShape[0] ?? 0,
+    };
     return [
       {
         name: op.name,
-        part: (isBatchDivided && size > 1 ? images : own) as LayerExchange["part"],
+        part: isBatchDivided ? images : own,
         ...gathered(gather, sizeOf(original.inputShape), i > first),
         parameterBytes: isBatchDivided ? 2 * sent(bytesPerNumber * parametersOf(op)) : 0,
       },
@@ -79,15 +87,15 @@ export function stepExchanges(network: Network, { processes: size, parallel, bat
   const last = gathers.find(({ before }) => before === undefined);
   const scores = sizeOf(whole.get(ops.at(-1)?.name ?? "")?.outputShape ?? []);
   const output = { name: "output", part: undefined, ...gathered(last, scores, false), parameterBytes: 0 };
-  const all = [...layers, output];
-  const totalBytes = all.reduce(
+  const every = [...layers, output];
+  const totalBytes = every.reduce(
     (sum, each) => sum + each.activationBytes + each.gradientBytes + each.parameterBytes,
     0,
   );
   const parameters = ops.reduce((sum, op) => sum + parametersOf(op), 0);
-  return { processes: size, parallel, batchSize, layers: all, totalBytes, parameters };
+  return { processes: size, parallel, batchSize, layers: every, totalBytes, parameters };
 }
 
 function parametersOf({ parameters }: AnyOp): number {
-  return parameters.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  return learned(parameters).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
 }

@@ -54,8 +54,6 @@ export interface RecordedRun {
 export interface Recorder {
   readonly listener: TrainingListener;
   readonly log: readonly LogEntry[];
-  /** The newest evaluation of this call. */
-  evaluation(): Evaluation | undefined;
   /** The evaluation of the best weights, if this call made it. */
   bestEvaluation(): Evaluation | undefined;
   /** Saves this position unless it is already saved. Throws CheckpointError on failure; the previous checkpoint then stays. */
@@ -72,6 +70,7 @@ interface Recording extends RecordedRun {
   readonly speed: Speed;
   /** Evaluation of the best weights that are saved; undefined if there are none. */
   best: Evaluated | undefined;
+  /** The newest evaluation of this call. */
   evaluation: Evaluation | undefined;
   /** The complete evaluation of the best weights, if this call made it. */
   bestEvaluation: Evaluation | undefined;
@@ -101,7 +100,6 @@ export function recordRun(options: RecordedRun): Recorder {
   return {
     listener: listenerOf(recording),
     log: recording.log,
-    evaluation: () => recording.evaluation,
     bestEvaluation: () => recording.bestEvaluation,
     async save(position) {
       const { saved, evaluated } = recording;

@@ -5,6 +5,8 @@ import { messageOf, UsageError } from "../errors.ts";
 import { type Network, operations, type PlacedLayer, place } from "../network/network.ts";
 import { partition } from "../network/partition.ts";
 import type { Scheme } from "../network/schemes.ts";
+import { frozenLayers } from "../settings/initFrom.ts";
+import type { RunPlan } from "../settings/resolve.ts";
 import type { RunConfig } from "../settings/runConfig.ts";
 import type { Recipe } from "../training/recipe.ts";
 
@@ -15,11 +17,24 @@ interface RefusedRun {
   readonly keptViews?: number | undefined;
   readonly head?: RunConfig["head"] | undefined;
   /** Default: `data`. */
-  readonly scheme?: Scheme;
+  readonly scheme?: Scheme | undefined;
   /** Undefined if it depends on the data set. */
   readonly network?: Network | undefined;
   /** Layers that are not trained. */
   readonly frozen?: readonly string[] | undefined;
+}
+
+/** Throws UsageError for what a planned run of `size` processes lacks, as far as that does not depend on its images. */
+export function refusePlan(
+  size: number,
+  { recipe, engine, network, initFrom, stored }: Pick<RunPlan, "recipe" | "engine" | "network" | "initFrom" | "stored">,
+  scheme = stored?.parallel,
+): void {
+  const planned = initFrom && {
+    keptViews: initFrom.keptViews,
+    ...(network ? { frozen: frozenLayers(network, initFrom.freeze) } : {}),
+  };
+  refuseProcesses(size, { recipe, engine, network, scheme, head: stored?.head, ...(stored?.fineTuning ?? planned) });
 }
 
 function usesStatistics({ parameters }: PlacedLayer): boolean {

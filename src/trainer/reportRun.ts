@@ -27,20 +27,14 @@ export interface ReportedRun
   readonly weights: TensorStore;
 }
 
-/** Evaluation of weights that were saved after an iteration. */
-export interface ReportedEvaluation {
-  readonly iteration: number | undefined;
-  readonly evaluation: Evaluation;
-}
-
 /**
  * Writes the report, and predictions.csv, with the weights that `evaluate` and `predict` use: the best, or the last ones if those are unreadable. They
- * stay in the program. Undefined if the signal ended the evaluation.
+ * stay in the program. Returns their evaluation; undefined if the signal ended it.
  */
 export async function reportBest(
   run: ReportedRun,
   { observer, signal }: { readonly observer?: TrainObserver; readonly signal?: AbortSignal },
-): Promise<ReportedEvaluation | undefined> {
+): Promise<Evaluation | undefined> {
   const { directory, config, training, weights, program } = run;
   const { test: split, preparation, classNames } = training;
   const { best, last } = checkpointFiles(directory);
@@ -61,7 +55,7 @@ export async function reportBest(
   if (!evaluation) return undefined;
   await writeFileDurably(predictionsFile(directory), lines.join(""));
   await writeReport({ ...run, model, file: basename(file), iteration, evaluation });
-  return { iteration, evaluation };
+  return evaluation;
 }
 
 /** Fills a store with the best weights. False if there are none, or they are unreadable. */

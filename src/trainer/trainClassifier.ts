@@ -120,7 +120,7 @@ async function trainPrepared(
     );
     const loaded = await loadRun(run, prepared, model, preparation, { ...call, communicator });
     const trained = { ...loaded, program: model.program, engine: prepared.engine };
-    if (run.isFinished) return await reportAgain(trained, call);
+    if (run.isFinished) return await report(trained, "already finished", call);
     return await trainAndReport(trained, prepared, divergence, call);
   } finally {
     preparation.close();
@@ -157,14 +157,11 @@ async function trainAndReport(
   const train = () => trainGuarded(guarded, { start, log });
   const { position, end, recorder } = await (isFirst ? recordingDivergence(directory, train) : train());
   await recorder.save(position);
-  if (end !== "interrupt" && isFirst) {
-    // Process 0 reports alone, with a program of its own in the memory of the joint one.
-    if (communicator.size > 1) program.close();
-    const own = communicator.size > 1 ? await ownProgram(prepared, call) : {};
-    const { signal } = call;
-    await reportBest({ ...run, log: recorder.log, ...own }, { observer, ...(signal ? { signal } : {}) });
-  }
-  return resultOf(run, end, recorder.log, recorder.evaluation());
+  if (end === "interrupt" || !isFirst) return resultOf(run, end, recorder.log, recorder.bestEvaluation());
+  // Process 0 reports alone, with a program of its own in the memory of the joint one.
+  if (communicator.size > 1) program.close();
+  const own = communicator.size > 1 ? await ownProgram(prepared, call) : {};
+  return report({ ...run, log: recorder.log, ...own }, end, call);
 }
 
 /** Program and weights of this process alone, for its part of a batch of images; the engine closes them. */
@@ -174,12 +171,10 @@ async function ownProgram(prepared: PreparedRun, { communicator }: Job) {
   return { program, weights };
 }
 
-/** Evaluates and reports a finished run that has no report. */
-async function reportAgain(run: LoadedRun & ReportedRun, call: TrainCall): Promise<TrainResult> {
-  const reported = await reportBest(run, call);
-  if (!reported) return resultOf(run, "interrupt", run.log, undefined);
-  const isLast = reported.iteration === evaluationsOf(run.log).at(-1)?.iteration;
-  return resultOf(run, "already finished", run.log, isLast ? reported.evaluation : undefined);
+/** Evaluates and reports a run that has ended. */
+async function report(run: LoadedRun & ReportedRun, end: TrainResult["end"], call: TrainCall): Promise<TrainResult> {
+  const evaluation = await reportBest(run, call);
+  return resultOf(run, evaluation ? end : "interrupt", run.log, evaluation);
 }
 
 function resultOf(

@@ -1,6 +1,10 @@
 /** Runs of several processes in a folder of their own, and the processes of a job. */
+import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import type { Outcome } from "../command.ts";
+import { timelessLog } from "../tinyRuns.ts";
 import type { RunningJob } from "./job.ts";
 
 /** Arguments of `alexnet`, started in the folder of a tiny run, to train it. Flags of `more` override the others. */
@@ -9,6 +13,28 @@ export function trainFlags(folder: string, run: string, ...more: readonly string
     ...["train", "--data-dir", folder, "--network", "tiny.json", "--precision", "f32", "--threads", "1"],
     ...["--batch-size", "16", "--run", run, ...more],
   ];
+}
+
+/** The outcome of a job. Throws AssertionError with its messages if it fails. */
+export async function succeeds({ outcome }: Pick<RunningJob, "outcome">): Promise<Outcome> {
+  const done = await outcome;
+  assert.equal(done.exit, 0, done.stderr);
+  return done;
+}
+
+/**
+ * Throws AssertionError unless two runs of a folder have the same losses, up to the rounding of sums in another order over at most 26 steps. Their seeds
+ * must be without near ties of maximum pooling.
+ */
+export async function assertSameLog(folder: string, run: string, expected: string): Promise<void> {
+  const [ours, theirs] = [await timelessLog(join(folder, run)), await timelessLog(join(folder, expected))];
+  assert.equal(ours.length, theirs.length);
+  for (const [i, entry] of theirs.entries()) {
+    for (const key of ["trainLoss", "testLoss"] as const) {
+      const [a, b] = [ours[i]?.[key] ?? 0, entry[key] ?? 0];
+      assert.ok(Math.abs(a - b) < 1e-4, `${run}: ${key} of line ${i}: ${a}, expected ${b}`);
+    }
+  }
 }
 
 /** Waits until the job has printed a text. Throws Error if it ends before. */

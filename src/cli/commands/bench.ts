@@ -82,6 +82,7 @@ async function measure(flags: BenchFlags, { fail }: Invocation): Promise<void> {
   if (isInJob(process.env)) return measureInJob(flags);
   const { processes = 1, parallel } = flags;
   if (parallel !== undefined && processes === 1) fail("--parallel requires --processes of at least 2");
+  if (flags.layers && processes > 1) fail("--layers excludes --processes; omit one");
   const { benchmarkCases, measureOnce } = await import("../../benchmark/benchmark.ts");
   const { loadRecipe } = await import("../../settings/load.ts");
   const { withOverrides } = await import("../../settings/overrides.ts");

@@ -2,9 +2,9 @@
 import { join } from "node:path";
 import type { Experiment } from "../../experiments/experiment.ts";
 import type { Reproduction } from "../../experiments/reproduce.ts";
+import { commandLine } from "../commandLine.ts";
 import { jsonOption, positiveInteger, positiveNumber } from "../options.ts";
-import { outliveOutput, print, printError, printJson } from "../output.ts";
-import { onStopSignals, STOPPING } from "../signals.ts";
+import { print, printError, printJson } from "../output.ts";
 import type { CommandSpec, Invocation } from "../spec.ts";
 import { settingOption } from "../trainingOptions.ts";
 
@@ -58,45 +58,33 @@ interface ReproduceFlags {
 async function reproduceNamed(
   name: string | undefined,
   flags: ReproduceFlags,
-  { argv }: Pick<Invocation, "argv">,
+  invocation: Pick<Invocation, "argv">,
 ): Promise<void> {
   if (name === undefined) return list(flags.json === true);
   const { reproduce: run } = await import("../../experiments/reproduce.ts");
   const { findExperiment } = await import("../../experiments/experiments.ts");
-  const { showing, trainProgress } = await import("../trainProgress.ts");
+  const { showTraining } = await import("../showTraining.ts");
   const { quick, seeds, maxMinutes, json } = flags;
   // An unknown name fails before the settings are read.
   findExperiment(name);
   const settings = await settingsOf(flags);
-  const lines = trainProgress();
-  const stop = onStopSignals(() => {
-    lines.clear();
-    printError(STOPPING);
-  });
-  outliveOutput();
-  try {
+  await showTraining(async ({ observer, signal, say, clear }) => {
     const done = await run(name, {
       output: flags.output ?? join("runs", quick ? `${name}-quick` : name),
       settings,
       ...(quick ? { quick } : {}),
       ...(seeds === undefined ? {} : { seeds }),
       ...(maxMinutes === undefined ? {} : { maxMinutes }),
-      signal: stop.signal,
-      observer: showing(lines),
-      command: ["alexnet", ...argv].join(" "),
-      onTrial({ number, name: trial, seed }, of) {
-        lines.clear();
-        printError(`seed ${seed}, trial ${number} of ${of}: ${trial}`);
-      },
+      signal,
+      observer,
+      command: commandLine(invocation),
+      onTrial: ({ number, name: trial, seed }, of) => say(`seed ${seed}, trial ${number} of ${of}: ${trial}`),
     });
-    lines.clear();
+    clear();
     if (json) printJson(done);
     else await printResult(done);
-    if (done.end === "interrupt") process.exitCode = stop.exitCode();
-  } finally {
-    lines.clear();
-    stop.end();
-  }
+    return done;
+  });
 }
 
 /** Settings of every run: those of the file, overridden by the flags. */

@@ -3,8 +3,7 @@ import { basename, join } from "node:path";
 import { fileNameOf } from "../../fileName.ts";
 import type { SweepResult } from "../../tuning/sweep.ts";
 import { jsonOption, positiveNumber } from "../options.ts";
-import { outliveOutput, print, printError, printJson } from "../output.ts";
-import { onStopSignals, STOPPING } from "../signals.ts";
+import { print, printError, printJson } from "../output.ts";
 import type { CommandSpec } from "../spec.ts";
 
 export const sweep: CommandSpec = {
@@ -59,41 +58,27 @@ async function sweepFile(file: string, { run, maxMinutes, json }: SweepFlags): P
   const { runSweep } = await import("../../tuning/sweep.ts");
   const { formatPercent } = await import("../../report/numbers.ts");
   const { describeValues, formatSweep } = await import("../../report/tables/sweepTable.ts");
-  const { showing, trainProgress } = await import("../trainProgress.ts");
+  const { showTraining } = await import("../showTraining.ts");
   const plan = await readSweepPlan(file);
-  const lines = trainProgress();
-  const stop = onStopSignals(() => {
-    lines.clear();
-    printError(STOPPING);
-  });
-  outliveOutput();
-  try {
+  await showTraining(async ({ observer, signal, say, clear }) => {
     const result = await runSweep({
       plan,
       directory: run ?? join("runs", fileNameOf(basename(file, ".json"), "sweep")),
       ...(maxMinutes === undefined ? {} : { maxMinutes }),
-      signal: stop.signal,
-      observer: showing(lines),
-      onTrial({ number, values }, of) {
-        lines.clear();
-        printError(`trial ${number} of ${of}: ${describeValues(values)}`);
-      },
+      signal,
+      observer,
+      onTrial: ({ number, values }, of) => say(`trial ${number} of ${of}: ${describeValues(values)}`),
       onResult({ number, status, bestAccuracy }, of) {
-        lines.clear();
         const accuracy = bestAccuracy === undefined ? "" : `, best test accuracy ${formatPercent(bestAccuracy)}`;
-        printError(`trial ${number} of ${of}: ${status}${accuracy}`);
+        say(`trial ${number} of ${of}: ${status}${accuracy}`);
       },
     });
-    lines.clear();
+    clear();
     if (json) printJson(result);
     else printResult(result, formatSweep(result.results));
-    const { end, results } = result;
-    if (end === "interrupt") process.exitCode = stop.exitCode();
-    else if (results.some(({ status }) => status === "failed")) process.exitCode = 1;
-  } finally {
-    lines.clear();
-    stop.end();
-  }
+    if (result.results.some(({ status }) => status === "failed")) process.exitCode = 1;
+    return result;
+  });
 }
 
 function printResult({ directory, end, trials, results, figure }: SweepResult, table: string): void {

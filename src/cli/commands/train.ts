@@ -4,6 +4,7 @@ import { type Scheme, schemes } from "../../network/schemes.ts";
 import type { RunLocation, RunPlan } from "../../settings/resolve.ts";
 import type { RunSettings } from "../../settings/settings.ts";
 import type { TrainCall } from "../../trainer/trainClassifier.ts";
+import { commandLine } from "../commandLine.ts";
 import { type Host, parseHosts, processesOn } from "../hosts.ts";
 import type { LaunchOptions } from "../launch.ts";
 import { inSection, jsonOption, liveAddressOptions, positiveInteger, positiveNumber } from "../options.ts";
@@ -135,6 +136,7 @@ async function trainNetwork(
     );
   }
   const isJob = processes !== undefined && processes > 1;
+  if (hosts && !isJob) invocation.fail("--hosts: expected at least 2 processes, got 1; add a host, such as a:1,b:1");
   if (maxRestarts > 0 && !isJob) invocation.fail("--max-restarts requires --processes of at least 2");
   const { isInJob } = await import("../../communication/join.ts");
   if (parallel !== undefined && !isJob && !isInJob(process.env)) {
@@ -145,6 +147,7 @@ async function trainNetwork(
     const unsupported = {
       "--live": live,
       "--tensorboard": tensorboard,
+      "--hosts": hosts,
       "--processes": isInJob(process.env) || isJob,
     };
     for (const [flag, value] of Object.entries(unsupported)) {
@@ -171,20 +174,16 @@ async function launchProcesses(
   }: Pick<LaunchOptions, "processes" | "hosts" | "maxRestarts"> & { readonly parallel: Scheme | undefined },
   { argv }: Invocation,
 ): Promise<void> {
-  const { refuseProcesses } = await import("../../trainer/refuseProcesses.ts");
+  const { refusePlan } = await import("../../trainer/refuseProcesses.ts");
   const { launch } = await import("../launch.ts");
-  const { recipe, engine, directory, network, stored } = await planOf(given, () => {});
-  refuseProcesses(job.processes, { recipe, engine, network, scheme: parallel ?? stored?.parallel ?? "data" });
+  const plan = await planOf(given, () => {});
+  refusePlan(job.processes, plan, parallel);
   const resuming = [
     ...argv,
-    ...(given.run === undefined ? ["--run", directory] : []),
+    ...(given.run === undefined ? ["--run", plan.directory] : []),
     ...(given.resume ? [] : ["--resume"]),
   ];
   process.exitCode = await launch(argv, { ...job, threads: given.threads, resuming });
-}
-
-function commandLine({ argv }: Invocation): string {
-  return ["alexnet", ...argv].map(quoted).join(" ");
 }
 
 /** True for all folds of a cross-validation: a new one, or one to resume. */
@@ -208,9 +207,4 @@ async function planOf(
   for (const message of messages) tell(message);
   const location = { ...(run === undefined ? {} : { run }), ...(resume === undefined ? {} : { resume }) };
   return resolve({ ...settings, ...location }, { repeats });
-}
-
-/** The argument, quoted for a shell if necessary. */
-function quoted(argument: string): string {
-  return /^[\w./=:,+-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
 }
