@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { loadModel } from "../src/checkpoint/model.ts";
 import { withReader } from "../src/checkpoint/safetensorsReader.ts";
+import { fromArrays } from "../src/dataset/arrays.ts";
 import { exportModel } from "../src/exchange/exportModel.ts";
 import { readOnnx } from "../src/formats/onnx/readOnnx.ts";
 import { openClassifier } from "../src/model/classifier.ts";
@@ -55,6 +56,29 @@ test("without validation images: fitted on half of the test images, evaluated on
   const [fit, rest] = halves.map((half) => new Set(imagesOf(half)));
   assert.deepEqual([fit?.size, rest?.size], [40, 40]);
   assert.ok([...(fit ?? [])].every((image) => !rest?.has(image)));
+  for (const { close } of halves) close();
+});
+
+test("a data set in memory whose validation images are its test images is halved as well", async () => {
+  const model = await loadModel(best());
+  const { classNames } = model;
+  const count = 2 * classNames.length;
+  const images = Array.from({ length: count }, (_, i) => new Uint8Array(28 * 28).fill(i));
+  const labels = images.map((_, i) => i % classNames.length);
+  const options = { classNames, width: 28, height: 28, channels: 1 } as const;
+  const dataset = fromArrays(images, labels, { ...options, validation: { images, labels } });
+  const halves = await Promise.all(
+    (["fit", "rest"] as const).map((held) => loadEvaluationData(at("run"), best(), model, { held, dataset })),
+  );
+  const seen = halves.map(({ split }) => Array.from({ length: split.length }, (_, i) => split.image(i).data[0] ?? -1));
+  assert.deepEqual(
+    seen.flat().toSorted((a, b) => a - b),
+    [...images.keys()],
+  );
+  assert.deepEqual(
+    seen.map(({ length }) => length),
+    [classNames.length, classNames.length],
+  );
   for (const { close } of halves) close();
 });
 
