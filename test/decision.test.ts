@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { loadModel } from "../src/checkpoint/model.ts";
 import { withReader } from "../src/checkpoint/safetensorsReader.ts";
+import { storeDecision } from "../src/checkpoint/storeDecision.ts";
 import { fromArrays } from "../src/dataset/arrays.ts";
 import { exportModel } from "../src/exchange/exportModel.ts";
 import { readOnnx } from "../src/formats/onnx/readOnnx.ts";
@@ -13,6 +14,7 @@ import { openClassifier } from "../src/model/classifier.ts";
 import { loadEvaluationData } from "../src/model/evaluationData.ts";
 import { fitDecision } from "../src/model/fitDecision.ts";
 import { openLayerOutputs } from "../src/model/layerOutputs.ts";
+import { formatPercent } from "../src/report/numbers.ts";
 import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { assertClose } from "./assertClose.ts";
 import { runMain } from "./mainOutput.ts";
@@ -132,6 +134,28 @@ test("stored with the weights, which stay the same; predictions and ONNX divide 
   assert.equal(await fitDecision(at("run"), { temperature: "remove", threads: 1 }), undefined);
   assert.deepEqual(await loadModel(best()), before);
   assert.deepEqual((await predicted(at("run"))).probabilities, plain.probabilities);
+});
+
+test("a report that is written after fitting shows the same probabilities in its figures and its galleries", async () => {
+  const plain = await loadModel(best());
+  await storeDecision(best(), { temperature: 20 });
+  await rm(at("run/report.html"));
+  await trainClassifier({ dataDir: at("data"), run: at("run"), resume: true });
+  const report = await readFile(at("run/report.html"), "utf8");
+  const rows = (await readFile(at("run/predictions.csv"), "utf8")).trim().split("\r\n").slice(1);
+  const all = rows.map((row) => row.split(","));
+  // 24 of 80 images, evenly spaced.
+  const expected = Array.from({ length: 24 }, (_, i) => all[Math.floor((i * 80) / 24)] ?? []).map(
+    ([, , className, predicted, probability]) => [predicted, formatPercent(Number(probability)), className],
+  );
+  const sample = report.slice(report.indexOf("<h2>Sample of test images</h2>"));
+  const shown = [...sample.matchAll(/<dt>predicted<\/dt><dd>(.*?), (.*?)<\/dd><dt>true<\/dt><dd>(.*?)<\/dd>/g)];
+  assert.deepEqual(
+    shown.map(([, predicted, probability, className]) => [predicted, probability?.replace("\u00a0", " "), className]),
+    expected,
+  );
+  await storeDecision(best(), {});
+  assert.deepEqual(await loadModel(best()), plain);
 });
 
 test("a threshold of one prediction; flags that contradict each other are refused", async () => {
