@@ -63,7 +63,7 @@ export function drawLineChart(frame: LinesFrame, series: readonly FigureSeries[]
     { floor: 0 },
   );
   const xs = all.map(({ x }) => Number(x));
-  const isLog = frame.x.scale === "log" && Math.min(...xs) > 0;
+  const isLog = frame.x.scale === "log" && xs.length > 0 && Math.min(...xs) > 0;
   const xScale: Scale = isLog
     ? { name: "x", type: "log", range: "width", domain: [Math.min(...xs) / 1.2, Math.max(...xs) * 1.2] }
     : { name: "x", type: "linear", range: "width", domain: [0, 1.02 * (Math.max(0, ...xs) || 1)], zero: true };
