@@ -11,6 +11,7 @@ import { createPredictionInput } from "../model/predictionInput.ts";
 import { classesOf, operations } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
 import { checkOutputs, headOfModel } from "../training/evaluation/classHead.ts";
+import { bestOf } from "../training/evaluation/metrics.ts";
 import { type ClassActivation, createClassActivator, featureMapLayer } from "./classActivation.ts";
 import { drawGradCam } from "./gradCamFigure.ts";
 import { createInputImage } from "./inputImage.ts";
@@ -116,7 +117,7 @@ export async function measureGradCam(
       const input = new Float32Array(sizeOf(network.input));
       createPredictionInput(preprocessing, onMessage)(decoded, input, 0);
       const choose = (plain: Float64Array) =>
-        className === undefined ? plain.indexOf(Math.max(...plain)) : classIndex(className, classNames);
+        className === undefined ? bestOf(plain) : classIndex(className, classNames);
       const made = await explainer.explain(input, choose, nameOfInput(image));
       const seen = createInputImage(preprocessing)(decoded);
       return { ...made, svg: await drawGradCam(network.name, nameOfInput(image), seen, made) };
