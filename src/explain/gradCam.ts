@@ -11,11 +11,10 @@ import { createPredictionInput } from "../model/predictionInput.ts";
 import { classesOf, operations } from "../network/network.ts";
 import { sizeOf } from "../shape.ts";
 import { checkOutputs, headOfModel } from "../training/evaluation/classHead.ts";
-import { bestOf } from "../training/evaluation/metrics.ts";
 import { type ClassActivation, createClassActivator, featureMapLayer } from "./classActivation.ts";
 import { drawGradCam } from "./gradCamFigure.ts";
 import { createInputImage } from "./inputImage.ts";
-import { classIndex } from "./saliency.ts";
+import { classChooser } from "./saliency.ts";
 
 /** Class activation of an image. */
 export interface GradCam {
@@ -116,8 +115,7 @@ export async function measureGradCam(
       const { network, preprocessing, classNames } = model;
       const input = new Float32Array(sizeOf(network.input));
       createPredictionInput(preprocessing, onMessage)(decoded, input, 0);
-      const choose = (plain: Float64Array) =>
-        className === undefined ? bestOf(plain) : classIndex(className, classNames);
+      const choose = classChooser(className, classNames);
       const made = await explainer.explain(input, choose, nameOfInput(image));
       const seen = createInputImage(preprocessing)(decoded);
       return { ...made, svg: await drawGradCam(network.name, nameOfInput(image), seen, made) };
