@@ -6,12 +6,15 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { loadModel } from "../src/checkpoint/model.ts";
 import { withReader } from "../src/checkpoint/safetensorsReader.ts";
+import { storeDecision } from "../src/checkpoint/storeDecision.ts";
+import { fromArrays } from "../src/dataset/arrays.ts";
 import { exportModel } from "../src/exchange/exportModel.ts";
 import { readOnnx } from "../src/formats/onnx/readOnnx.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import { loadEvaluationData } from "../src/model/evaluationData.ts";
 import { fitDecision } from "../src/model/fitDecision.ts";
 import { openLayerOutputs } from "../src/model/layerOutputs.ts";
+import { formatPercent } from "../src/report/numbers.ts";
 import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { assertClose } from "./assertClose.ts";
 import { runMain } from "./mainOutput.ts";
@@ -55,6 +58,29 @@ test("without validation images: fitted on half of the test images, evaluated on
   const [fit, rest] = halves.map((half) => new Set(imagesOf(half)));
   assert.deepEqual([fit?.size, rest?.size], [40, 40]);
   assert.ok([...(fit ?? [])].every((image) => !rest?.has(image)));
+  for (const { close } of halves) close();
+});
+
+test("a data set in memory whose validation images are its test images is halved as well", async () => {
+  const model = await loadModel(best());
+  const { classNames } = model;
+  const count = 2 * classNames.length;
+  const images = Array.from({ length: count }, (_, i) => new Uint8Array(28 * 28).fill(i));
+  const labels = images.map((_, i) => i % classNames.length);
+  const options = { classNames, width: 28, height: 28, channels: 1 } as const;
+  const dataset = fromArrays(images, labels, { ...options, validation: { images, labels } });
+  const halves = await Promise.all(
+    (["fit", "rest"] as const).map((held) => loadEvaluationData(at("run"), best(), model, { held, dataset })),
+  );
+  const seen = halves.map(({ split }) => Array.from({ length: split.length }, (_, i) => split.image(i).data[0] ?? -1));
+  assert.deepEqual(
+    seen.flat().toSorted((a, b) => a - b),
+    [...images.keys()],
+  );
+  assert.deepEqual(
+    seen.map(({ length }) => length),
+    [classNames.length, classNames.length],
+  );
   for (const { close } of halves) close();
 });
 
@@ -108,6 +134,28 @@ test("stored with the weights, which stay the same; predictions and ONNX divide 
   assert.equal(await fitDecision(at("run"), { temperature: "remove", threads: 1 }), undefined);
   assert.deepEqual(await loadModel(best()), before);
   assert.deepEqual((await predicted(at("run"))).probabilities, plain.probabilities);
+});
+
+test("a report that is written after fitting shows the same probabilities in its figures and its galleries", async () => {
+  const plain = await loadModel(best());
+  await storeDecision(best(), { temperature: 20 });
+  await rm(at("run/report.html"));
+  await trainClassifier({ dataDir: at("data"), run: at("run"), resume: true });
+  const report = await readFile(at("run/report.html"), "utf8");
+  const rows = (await readFile(at("run/predictions.csv"), "utf8")).trim().split("\r\n").slice(1);
+  const all = rows.map((row) => row.split(","));
+  // 24 of 80 images, evenly spaced.
+  const expected = Array.from({ length: 24 }, (_, i) => all[Math.floor((i * 80) / 24)] ?? []).map(
+    ([, , className, predicted, probability]) => [predicted, formatPercent(Number(probability)), className],
+  );
+  const sample = report.slice(report.indexOf("<h2>Sample of test images</h2>"));
+  const shown = [...sample.matchAll(/<dt>predicted<\/dt><dd>(.*?), (.*?)<\/dd><dt>true<\/dt><dd>(.*?)<\/dd>/g)];
+  assert.deepEqual(
+    shown.map(([, predicted, probability, className]) => [predicted, probability?.replace("\u00a0", " "), className]),
+    expected,
+  );
+  await storeDecision(best(), {});
+  assert.deepEqual(await loadModel(best()), plain);
 });
 
 test("a threshold of one prediction; flags that contradict each other are refused", async () => {

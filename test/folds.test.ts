@@ -2,9 +2,11 @@
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { test } from "node:test";
+import { loadModel } from "../src/checkpoint/model.ts";
 import { listImageFolder } from "../src/dataset/folder/imageFolder.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import { evaluateEnsemble } from "../src/model/evaluateEnsemble.ts";
+import { loadEvaluationData } from "../src/model/evaluationData.ts";
 import { predictFiles } from "../src/model/predictFiles.ts";
 import { readRunConfig } from "../src/settings/runConfig.ts";
 import { type TrainFoldsOptions, trainFolds } from "../src/trainer/trainFolds.ts";
@@ -164,7 +166,30 @@ test("the folder of folds is a model", async () => {
     evaluateEnsemble([at("whole")], { threads: 1, batchSize: 6 }),
     /each fold of a run holds out its own/,
   );
+  const refused = await runMain("evaluate", at("whole"), "--temperature", "fit");
+  assert.deepEqual([refused.exit, refused.stdout], [1, ""]);
+  assert.match(refused.stderr, /whole contains 3 folds, each with a temperature .*; fit each, such as .*fold-1$/m);
   await assert.rejects(openClassifier(at("whole")), /contains the folds of a cross-validation.*such as .*fold-1/);
+});
+
+test("a fold's temperature is fitted on one half of the images that it holds out, and evaluated on the other", async () => {
+  const run = at("whole/fold-2");
+  const file = `${run}/best.safetensors`;
+  const model = await loadModel(file);
+  const halves = await Promise.all(
+    (["fit", "rest"] as const).map((held) => loadEvaluationData(run, file, model, { held })),
+  );
+  const [fit = [], rest = []] = halves.map(({ split }) =>
+    Array.from({ length: split.length }, (_, i) => split.path?.(i) ?? ""),
+  );
+  const held = (await heldOut(3))[1] ?? [];
+  assert.deepEqual([...fit, ...rest].map((path) => path.slice(-nameOf(0).length)).sort(), [...held].sort());
+  assert.deepEqual([fit.length, rest.length], [6, 6]);
+  assert.deepEqual(
+    halves.map(({ part }) => part),
+    ["validation (one half; there are no test images) images", "validation (the other half) images"],
+  );
+  for (const { close } of halves) close();
 });
 
 test("command: progress names the fold, and the table has mean and deviation", async () => {

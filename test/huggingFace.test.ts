@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { pathToFileURL } from "node:url";
 import { isCached, npmTool } from "../scripts/ci/npmTools.ts";
+import type { Decision } from "../src/checkpoint/metadata.ts";
 import { type Exported, exportModel } from "../src/exchange/exportModel.ts";
 import { foreignModels } from "../src/exchange/foreignModels.ts";
 import { importModel } from "../src/exchange/importModel.ts";
@@ -41,10 +42,14 @@ interface Case {
   readonly channels?: 1 | 3;
   readonly head?: "softmax" | "sigmoid";
   readonly meanImage?: string;
+  readonly decision?: Decision;
 }
 
 /** Writes weights with this preprocessing, and exports them. Returns the folder's name. */
-async function exported(name: string, { fit, channels = 3, head = "softmax", meanImage }: Case): Promise<Exported> {
+async function exported(
+  name: string,
+  { fit, channels = 3, head = "softmax", meanImage, decision }: Case,
+): Promise<Exported> {
   const network = networkOf(channels);
   const preprocessing: Preprocessing = {
     ...{ size: [SIDE, SIDE], channels, fit, resize: "bilinear" },
@@ -55,6 +60,7 @@ async function exported(name: string, { fit, channels = 3, head = "softmax", mea
   await writeModel(at(`${name}.safetensors`), {
     ...{ network, classNames, preprocessing, weights: weighted(network).values, head },
     ...{ metrics: { testAccuracy: 0.75 }, precision: "f32", exact: true },
+    ...decision,
   });
   return exportModel(at(`${name}.safetensors`), at(name), { format: "huggingface" });
 }
@@ -113,6 +119,16 @@ describe("export --format huggingface", () => {
     assert.match(card, /present from 0\.5/);
     const { model } = await importModel(at("labels"), at("importedLabels"), {});
     assert.equal(model.head, "sigmoid");
+  });
+
+  it("keeps temperature and threshold: in words on the card, and for an import", async () => {
+    const decision = { temperature: 1.25, thresholds: [0.625, 0.625, 0.625] };
+    await exported("decided", { fit: { kind: "resize" }, decision });
+    const card = await readFile(at("decided/README.md"), "utf8");
+    assert.match(card, /^Divide the logits by 1\.25000 for calibrated probabilities\.$/m);
+    assert.match(card, /^An image whose most probable class is below 0\.625 shows none of the classes\.$/m);
+    const { model } = await importModel(at("decided"), at("importedDecided"), {});
+    assert.deepEqual([model.temperature, model.thresholds], [decision.temperature, decision.thresholds]);
   });
 
   it("refuses by name what the files cannot express, replaces nothing, and leaves nothing", async () => {

@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { evaluationsOf, readLog } from "../src/checkpoint/runLog.ts";
 import { ConfigError, DataError, UsageError } from "../src/errors.ts";
-import { experiments } from "../src/experiments/experiments.ts";
+import { experiments, findExperiment } from "../src/experiments/experiments.ts";
 import type { ExperimentResult } from "../src/experiments/report.ts";
 import { type ReproduceOptions, reproduce } from "../src/experiments/reproduce.ts";
+import { type Changes, scaled } from "../src/experiments/scaledExperiment.ts";
 import { experimentProblems } from "./experimentRules.ts";
 import { runMain } from "./mainOutput.ts";
 import { root } from "./sourceFiles.ts";
@@ -125,6 +126,38 @@ test("relu-tanh: each activation has the learning rate with the lowest error, an
     assert.equal(arm.settings["learningRate"], (errors[0] as number) <= (errors[1] as number) ? 0.01 : 0.03);
     assert.equal(arm.measures["runningError"]?.values[0], Math.min(...errors));
   }
+});
+
+test("relu-tanh: a setting of the searched key ends the search, and results name the learning rate that was trained with", async () => {
+  const settings = { learningRate: 0.02 };
+  const { result } = await reproduce("relu-tanh", small("fixed", { arms: ["tanh, paper"], settings }));
+  assert.deepEqual(
+    (await readdir(join(at("fixed"), "seed-0"))).filter((file) => file.startsWith("trial-")),
+    ["trial-001"],
+  );
+  assert.equal(result?.overrides["learningRate"], 0.02);
+  assert.equal(result?.arms[0]?.settings["learningRate"], 0.02);
+  for (const [options, message] of [
+    [{ settings, search: [0.1] }, /values of the search and a setting learningRate; omit one/],
+    [{ settings: { seed: 5 } }, /relu-tanh: the setting seed, because seeds are 0, 1, 2 …; state their number/],
+  ] as const) {
+    await assert.rejects(reproduce("relu-tanh", small("none", options)), (error) => {
+      assert.ok(error instanceof UsageError);
+      return message.test(error.message);
+    });
+  }
+  await assert.rejects(reproduce("fit", small("none", { search: [0.1] })), /fit: searches no setting; omit the values/);
+});
+
+test("other values of the search say nothing about the claim, nor do other settings; other threads do", () => {
+  const experiment = findExperiment("relu-tanh");
+  const isChanged = (changes: Changes) => scaled(experiment, changes).isChanged;
+  assert.deepEqual([{}, { settings: { threads: 3 } }, { search: experiment.search?.values ?? [] }].map(isChanged), [
+    false,
+    false,
+    false,
+  ]);
+  assert.deepEqual([{ quick: true }, { settings: { epochs: 3 } }, { search: [1] }].map(isChanged), [true, true, true]);
 });
 
 test("views-ensembles: an ensemble's error is that of the evaluation, stored once", async () => {

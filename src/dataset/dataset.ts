@@ -47,7 +47,7 @@ export interface Dataset {
   readonly train: Split;
   /** Validation set; if absent, `test` is used. */
   readonly validation?: Split | undefined;
-  /** Test set, for evaluating the trained network. */
+  /** Test set, for evaluating the trained network; the same object as `validation` if one set serves as both. */
   readonly test: Split;
   /** Channels per image: 1 for grey, 3 for colour. */
   readonly channels: 1 | 3;

@@ -17,13 +17,17 @@ export function memorySource(dataset: Dataset): DatasetSource {
     async load({ trainLimit, testLimit, ...others }) {
       refuseLayout(dataset.name, others);
       const { train, validation, test, ...checked } = checkedDataset(dataset);
+      const fewerTest = limitSplit(test, testLimit, "test");
+      // One set that serves as both stays one object, by which it is known.
+      const fewerValidation =
+        validation === test ? fewerTest : validation && limitSplit(validation, testLimit, "validation");
       return {
         ...checked,
         name,
         source: name,
         train: limitSplit(train, trainLimit),
-        validation: validation && limitSplit(validation, testLimit, "validation"),
-        test: limitSplit(test, testLimit, "test"),
+        validation: fewerValidation,
+        test: fewerTest,
       };
     },
     locate: async () => undefined,

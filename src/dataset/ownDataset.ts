@@ -70,7 +70,7 @@ function checkedParts({ name = "data", classNames, ...own }: OwnDataset): Parts 
   const train = part("training", own.train);
   if (!train) throw new DataError(`${name}: expected training images, got none`);
   const validation = part("validation", own.validation);
-  const test = part("test", own.test) ?? validation ?? train;
+  const test = (own.test === own.validation ? validation : part("test", own.test)) ?? validation ?? train;
   return { name, classNames, train, validation, test };
 }
 

@@ -1,7 +1,7 @@
 /** Ablations: every method of the paper removed in turn, on CIFAR-10 and, with the 227 network, on Fashion-MNIST. */
 import { batchNorm2d, conv2d, dropout, flatten, linear, localResponseNorm, maxPool2d, relu } from "../layers/kinds.ts";
 import type { Network } from "../network/network.ts";
-import { parseRecipe } from "../training/recipe.ts";
+import { findRecipe } from "../training/recipe.ts";
 import type { Values } from "./armResults.ts";
 import type { Arm, Experiment, Finding } from "./experiment.ts";
 import { dotsFigure, rowsOf } from "./figures.ts";
@@ -217,19 +217,13 @@ export const ablations: Experiment = {
   needs: ["cifar10"],
   base: {
     dataset: "cifar10",
-    recipe: parseRecipe({
+    recipe: {
+      ...findRecipe("small"),
       name: "ablations",
       source: "Krizhevsky, Sutskever, Hinton 2012, §4 and §5, for 32×32 pixels",
-      epochs: 20,
-      batchSize: 128,
-      learningRate: 0.01,
-      optimizer: { form: "paper", momentum: 0.9, weightDecay: 0.0005 },
-      schedule: { kind: "step", everyEpochs: 8, everyFraction: 0.4, factor: 0.1 },
-      initializer: { weight: { kind: "xavierUniform" } },
-      fit: "native",
+      deviations: [],
       augmentation: { flip: 0.5, shift: 0.125, lighting: 0.1 },
-      normalization: "standard",
-    }),
+    },
   },
   ...partsOf(
     {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { LogEntry } from "../checkpoint/runLog.ts";
-import type { ArmResult } from "./armResults.ts";
+import type { ArmResult, Measured } from "./armResults.ts";
 import type { Finding } from "./experiment.ts";
 import { conclusionOf, judge } from "./findings.ts";
 import { epochsTo, formatStatistics, measures, type Statistics, statisticsOf, units } from "./measures.ts";
@@ -99,6 +99,11 @@ test("a finding compares within each seed, and holds only if every seed agrees",
   assert.deepEqual(judged([0.5, 1, 2], ratio).verdict, "undecided");
   const endless = judged([Infinity, Infinity, Infinity], { compare: "ratio", above: 3 });
   assert.deepEqual([endless.measured, endless.verdict], ["not reached by the first", "holds"]);
+  const swapped = { of: finding.to as Measured, to: finding.of };
+  const second = judged([Infinity, 0.25, 0.25], { ...swapped, compare: "ratio", above: 3 });
+  assert.deepEqual([second.measured, second.values], ["not reached by the second", [0, 2, 1]]);
+  const mixed = judge({ evaluations: [] }, results({ a: [Infinity, 0.5], b: [0.5, Infinity] }), finding);
+  assert.equal(mixed.measured, "not reached by the first and the second");
 });
 
 test("the conclusion counts what holds, and says when it is no evidence", () => {

@@ -1,15 +1,7 @@
 /** Findings: comparisons within each seed, their verdicts, and the conclusion of an experiment. */
 import { type ArmResult, valueAt } from "./armResults.ts";
 import type { Experiment, Finding } from "./experiment.ts";
-import {
-  formatStatistics,
-  type Measure,
-  measures,
-  type Statistics,
-  statisticsOf,
-  type Unit,
-  units,
-} from "./measures.ts";
+import { formatStatistics, type Measure, measures, statisticsOf, type Unit, units } from "./measures.ts";
 
 /** Title and unit of a measure of an experiment. */
 export function describeMeasure(
@@ -48,34 +40,45 @@ export function judge(
 ): FindingResult {
   const { name, published, compare, of, to, above, below } = finding;
   const seeds = [...new Set(results.flatMap((result) => result.seeds.map(({ seed }) => seed)))];
-  const values = seeds.flatMap((seed) => {
+  const pairs = seeds.flatMap((seed) => {
     const value = valueAt(results, of, seed);
     const other = to ? valueAt(results, to, seed) : 0;
     if (value === undefined || other === undefined) return [];
     const compared = comparisons[compare](value, other);
-    return Number.isNaN(compared) ? [] : [compared];
+    return Number.isNaN(compared) ? [] : [{ value, other, compared }];
   });
+  const values = pairs.map(({ compared }) => compared);
   // An infinite value is above every bound, and no value is too large without an upper one.
   const isInside = (value: number) =>
     !(above !== undefined && value <= above) && !(below !== undefined && value >= below);
   const inside = values.filter(isInside).length;
   const { unit } = describeMeasure(experiment, of.measure);
   const format = { value: unit.format, difference: unit.difference, ratio: units.times.format }[compare];
-  const statistics = statisticsOf(values);
   return {
     name,
     published,
     values,
-    measured: statistics ? formatComparison(statistics, format) : "–",
+    measured: formatComparison(pairs, format),
     verdict: verdictOf(inside, values.length),
     sentence: sentenceOf(inside, values.length),
   };
 }
 
-/** An infinite mean comes of a value that was not reached; of the other one, it is minus infinity or 0. */
-function formatComparison(statistics: Statistics, format: (value: number) => string): string {
-  if (Number.isFinite(statistics.mean)) return formatStatistics(statistics, format);
-  return statistics.mean > 0 ? "not reached by the first" : "not reached by the second";
+/** Two values of a seed, infinite where a target was not reached, and their comparison. */
+interface Pair {
+  readonly value: number;
+  readonly other: number;
+  readonly compared: number;
+}
+
+/** Mean and deviation; no number if a value was not reached, since a ratio to it would count as 0. */
+function formatComparison(pairs: readonly Pair[], format: (value: number) => string): string {
+  const first = pairs.some(({ value }) => !Number.isFinite(value)) ? ["first"] : [];
+  const second = pairs.some(({ other }) => !Number.isFinite(other)) ? ["second"] : [];
+  const unreached = [...first, ...second];
+  if (unreached.length > 0) return `not reached by the ${unreached.join(" and the ")}`;
+  const statistics = statisticsOf(pairs.map(({ compared }) => compared));
+  return statistics ? formatStatistics(statistics, format) : "–";
 }
 
 function verdictOf(inside: number, seeds: number): FindingResult["verdict"] {

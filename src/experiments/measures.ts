@@ -8,6 +8,7 @@ import {
   formatPercent,
   formatPoints,
 } from "../report/numbers.ts";
+import { type Spread, spreadOf } from "../training/evaluation/spread.ts";
 
 /** A unit: formats of a value and of a difference. */
 export interface Unit {
@@ -127,19 +128,15 @@ export const curves = {
 export type CurveName = keyof typeof curves;
 
 /** Mean and sample standard deviation (0 for one value); infinite values have no deviation. */
-export interface Statistics {
-  readonly mean: number;
-  readonly deviation: number;
+export interface Statistics extends Spread {
   readonly values: readonly number[];
 }
 
 /** Statistics of a list of numbers; undefined for an empty list. */
 export function statisticsOf(values: readonly number[]): Statistics | undefined {
   if (values.length === 0) return undefined;
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  const deviation = values.length > 1 && Number.isFinite(mean) ? Math.sqrt(squares / (values.length - 1)) : 0;
-  return { mean, deviation, values };
+  const { mean, deviation } = spreadOf(values);
+  return { mean, deviation: Number.isFinite(deviation) ? deviation : 0, values };
 }
 
 /** `25.1 %`, or `25.1 % ± 0.4 points` of several values; `not reached` for an infinite mean. */

@@ -10,7 +10,7 @@ import { type RunConfig, readRunConfig } from "../settings/runConfig.ts";
 import { type ArmResult, valuesOf } from "./armResults.ts";
 import { conclusionOf, describeMeasure, type FindingResult, judge } from "./findings.ts";
 import { formatStatistics, statisticsOf } from "./measures.ts";
-import type { ScaledExperiment } from "./trials.ts";
+import type { ScaledExperiment } from "./scaledExperiment.ts";
 
 /** Mean and sample standard deviation of a measure over seeds. Null: not reached. */
 export interface MeasureResult {
@@ -115,7 +115,7 @@ async function summarize(
     title,
     source,
     claim,
-    conclusion: conclusionOf(findings, quick || Object.keys(overrides).some((key) => !isEqualResult(key))),
+    conclusion: conclusionOf(findings, experiment.isChanged),
     command,
     quick,
     seeds: seeds.length,
@@ -138,11 +138,6 @@ async function summarize(
     },
     dataset: dataset.name,
   };
-}
-
-/** True for a setting that changes where or how fast a run computes, not what. */
-function isEqualResult(key: string): boolean {
-  return ["dataDir", "engine", "threads", "precision", "exact"].includes(key);
 }
 
 function finite(value: number): number | null {

@@ -6,16 +6,17 @@ import { writeFileDurably } from "../checkpoint/durable.ts";
 import { openRun } from "../checkpoint/runDirectory.ts";
 import { storedDataset } from "../dataset/sources/datasets.ts";
 import type { EngineName } from "../engine/select/engineNames.ts";
-import { ConfigError, codeOf, DataError, messageOf, UsageError } from "../errors.ts";
+import { ConfigError, codeOf, DataError, messageOf } from "../errors.ts";
 import { parseJsonText } from "../schema.ts";
 import { timeLimit } from "../timeLimit.ts";
 import type { TrainObserver } from "../trainer/trainObserver.ts";
 import { runSweep } from "../tuning/sweep.ts";
-import type { ArmResult, Measured, SeedResult, Values } from "./armResults.ts";
+import type { ArmResult, SeedResult } from "./armResults.ts";
 import { evaluateSeed } from "./evaluations.ts";
-import { DEFAULT_SEEDS, type Experiment } from "./experiment.ts";
+import { DEFAULT_SEEDS } from "./experiment.ts";
 import { findExperiment } from "./experiments.ts";
 import { type ExperimentResult, writeResults } from "./report.ts";
+import { type Changes, type ScaledExperiment, scaled } from "./scaledExperiment.ts";
 import {
   chooseValues,
   describeTrial,
@@ -23,24 +24,15 @@ import {
   measuresOf,
   measureTrials,
   planOf,
-  type ScaledExperiment,
   trialsOfSeed,
 } from "./trials.ts";
 
 /** Options of an experiment. */
-export interface ReproduceOptions {
+export interface ReproduceOptions extends Changes {
   /** Directory of the page, the results and the runs. */
   readonly output: string;
   /** Number of seeds, 0, 1, 2 … Default: 3, or 1 with `quick`. A finished experiment can be continued with more. */
   readonly seeds?: number;
-  /** Smaller settings, for a first look: at most a minute. */
-  readonly quick?: boolean;
-  /** Settings of every run by the keys of a sweep, which override those of the experiment: other images, fewer epochs. */
-  readonly settings?: Values;
-  /** Values of the search, such as learning rates. Default: the experiment's. */
-  readonly search?: readonly number[];
-  /** Names of the arms to train. Default: all. */
-  readonly arms?: readonly string[];
   /** Stop after n minutes of this call. */
   readonly maxMinutes?: number;
   readonly signal?: AbortSignal;
@@ -71,7 +63,7 @@ export interface Reproduction {
  * Runs an experiment of the paper or of the document, and writes its page, figures and results after each complete seed. The same call resumes one
  * that was stopped.
  *
- * Throws UsageError for an unknown name, listing near ones; ConfigError for a directory of another experiment; DataError for a missing data set.
+ * Throws UsageError for an unknown name, listing near ones, and for options that contradict the experiment; ConfigError for a directory of another experiment; DataError for a missing data set.
  */
 export async function reproduce(name: string, options: ReproduceOptions): Promise<Reproduction> {
   const { output, quick = false, maxMinutes, command = `reproduce("${name}")` } = options;
@@ -182,31 +174,6 @@ function joined(results: readonly ArmResult[], added: readonly ArmResult[]): rea
     ...result,
     seeds: [...(results.find(({ arm }) => arm === result.arm)?.seeds ?? []), ...result.seeds],
   }));
-}
-
-/** The experiment with the settings, arms and search values of a call. Throws UsageError for an unknown arm. */
-function scaled(experiment: Experiment, { quick, settings, arms: named, search }: ReproduceOptions): ScaledExperiment {
-  const scale = quick ? experiment.quick : undefined;
-  const names = named ?? scale?.arms ?? experiment.arms.map(({ name }) => name);
-  const unknown = names.filter((name) => !experiment.arms.some((arm) => arm.name === name));
-  if (unknown.length > 0) {
-    const known = experiment.arms.map(({ name }) => name).join(", ");
-    throw new UsageError(`reproduce ${experiment.name}: unknown arm "${unknown[0]}"; expected one of ${known}`);
-  }
-  const values = search ?? scale?.search;
-  const isTrained = (measured: Measured | undefined) => measured === undefined || names.includes(measured.arm);
-  return {
-    ...experiment,
-    arms: experiment.arms.filter(({ name }) => names.includes(name)),
-    findings: experiment.findings.filter(({ of, to }) => isTrained(of) && isTrained(to)),
-    ...(experiment.search && values ? { search: { ...experiment.search, values } } : {}),
-    overrides: given({ ...scale?.settings, ...settings }),
-  };
-}
-
-/** Settings without those that are undefined. */
-function given(settings: Values): Values {
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }
 
 /** Engine and threads of evaluations, if the settings name them. */

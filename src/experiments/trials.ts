@@ -8,12 +8,7 @@ import { type SweepPlan, sweepPlanSchema } from "../tuning/sweepPlan.ts";
 import type { SeedResult, Values } from "./armResults.ts";
 import type { Arm, Experiment } from "./experiment.ts";
 import { type Measure, measures } from "./measures.ts";
-
-/** An experiment with the settings, search values and arms of a call. */
-export interface ScaledExperiment extends Experiment {
-  /** Settings of every run, which override those of the arms. */
-  readonly overrides: Values;
-}
+import type { ScaledExperiment } from "./scaledExperiment.ts";
 
 /** One run of a seed. */
 export interface ArmTrial {
@@ -37,7 +32,7 @@ export function describeTrial({ arm, value, network }: ArmTrial, { search, netwo
 
 /** Trials of a seed: every arm with every value of the search, or with the chosen one. */
 export function trialsOfSeed(
-  { arms, search, networks = 1, overrides }: ScaledExperiment,
+  { arms, search, networks = 1, overrides }: Pick<ScaledExperiment, "arms" | "search" | "networks" | "overrides">,
   seed: number,
   chosen: ReadonlyMap<string, number>,
 ): readonly ArmTrial[] {

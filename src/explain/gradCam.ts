@@ -14,7 +14,7 @@ import { checkOutputs, headOfModel } from "../training/evaluation/classHead.ts";
 import { type ClassActivation, createClassActivator, featureMapLayer } from "./classActivation.ts";
 import { drawGradCam } from "./gradCamFigure.ts";
 import { createInputImage } from "./inputImage.ts";
-import { classIndex } from "./saliency.ts";
+import { classChooser } from "./saliency.ts";
 
 /** Class activation of an image. */
 export interface GradCam {
@@ -115,8 +115,7 @@ export async function measureGradCam(
       const { network, preprocessing, classNames } = model;
       const input = new Float32Array(sizeOf(network.input));
       createPredictionInput(preprocessing, onMessage)(decoded, input, 0);
-      const choose = (plain: Float64Array) =>
-        className === undefined ? plain.indexOf(Math.max(...plain)) : classIndex(className, classNames);
+      const choose = classChooser(className, classNames);
       const made = await explainer.explain(input, choose, nameOfInput(image));
       const seen = createInputImage(preprocessing)(decoded);
       return { ...made, svg: await drawGradCam(network.name, nameOfInput(image), seen, made) };

@@ -5,6 +5,7 @@ import { type OpenOptions, openClassModel } from "../model/openModel.ts";
 import { createPredictionInput } from "../model/predictionInput.ts";
 import { sizeOf } from "../shape.ts";
 import { didYouMean } from "../suggest.ts";
+import { bestOf } from "../training/evaluation/metrics.ts";
 import { createInputImage } from "./inputImage.ts";
 import { type OcclusionOptions, occlude, type Saliency } from "./occlusion.ts";
 import { drawSaliency } from "./saliencyFigure.ts";
@@ -37,8 +38,7 @@ export async function measureSaliency(
     const { network, classNames, preprocessing } = opened.model;
     const input = new Float32Array(sizeOf(network.input));
     createPredictionInput(preprocessing, options.onMessage)(decoded, input, 0);
-    const chosen = (plain: Float64Array) =>
-      asked === undefined ? plain.indexOf(Math.max(...plain)) : classIndex(asked, classNames);
+    const chosen = classChooser(asked, classNames);
     const made = await occlude({ ...opened, file: nameOfInput(image) }, input, chosen, {
       ...(window !== undefined && { window }),
       ...(stride !== undefined && { stride }),
@@ -51,10 +51,14 @@ export async function measureSaliency(
   }
 }
 
-/** Index of a class by its name. Throws ConfigError for an unknown one. */
-export function classIndex(name: string, classNames: readonly string[]): number {
+/** Chooses the class to explain from the probabilities: the named one, or the most probable. Throws ConfigError for an unknown name. */
+export function classChooser(
+  name: string | undefined,
+  classNames: readonly string[],
+): (probabilities: Float64Array) => number {
+  if (name === undefined) return bestOf;
   const index = classNames.indexOf(name);
-  if (index >= 0) return index;
+  if (index >= 0) return () => index;
   const some = classNames.slice(0, 20).join(", ");
   throw new ConfigError(
     `class "${name}": unknown${didYouMean(name, classNames)}; expected one of the model's, ${some}`,

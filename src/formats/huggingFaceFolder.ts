@@ -125,6 +125,9 @@ function cardOf(model: Model, training: CardRows | undefined): string {
     ...(temperature === undefined
       ? []
       : [`Divide the logits by ${temperature.toPrecision(6)} for calibrated probabilities.`]),
+    ...(thresholds && !isSets
+      ? [`An image whose most probable class is below ${limitsOf(thresholds)} shows none of the classes.`]
+      : []),
     ...(network.source === "" ? [] : [`Network: ${markdownText(network.source)}.`]),
   ];
   return `---
@@ -174,6 +177,12 @@ const SHOWN_CLASSES = 100;
 function labelNote(thresholds: readonly number[] | undefined): string {
   const limits = thresholds ? thresholds.map((p) => p.toPrecision(3)).join(", ") : "0.5";
   return `An image may show several of the classes or none: each has a probability of its own, and is present from ${limits}.`;
+}
+
+/** The threshold of all classes, or those of each in their order. */
+function limitsOf(thresholds: readonly number[]): string {
+  const texts = thresholds.map((p) => p.toPrecision(3));
+  return texts.every((text) => text === texts[0]) ? (texts[0] as string) : texts.join(", ");
 }
 
 function tableOf(heading: string, rows: CardRows): string {

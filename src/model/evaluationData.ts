@@ -55,8 +55,8 @@ export interface EvaluationDataOptions extends TableChoice {
   /** Leaves out images of classes that the model lacks, and says how many. Default false: such a class is an error. */
   readonly skipUnknownClasses?: boolean;
   /**
-   * Images for fitting a temperature, or those that remain for the evaluation: validation and test images, or without validation images two halves of the
-   * test images, each with its fraction of every class. Replaces `split`.
+   * Images for fitting a temperature, or those that remain for the evaluation: validation and test images. If one set serves as both, two halves of it,
+   * each with its fraction of every class. Replaces `split`.
    */
   readonly held?: "fit" | "rest";
   /** True for another program's file: what stands beside it is no run. Default false. */
@@ -117,14 +117,16 @@ function partOf(dataset: Dataset, part: SplitName): NamedSplit {
   return { split: dataset[part], what: part === "train" ? "training" : part };
 }
 
-/** Images to fit on, or the rest. */
+/** Images to fit on, or the rest. A data set without test images has its validation images as both, such as a fold of a cross-validation. */
 function heldSplit(dataset: Dataset, held: "fit" | "rest"): NamedSplit {
   const { validation, test } = dataset;
-  if (validation && validation.length > 0) return partOf(dataset, held === "fit" ? "validation" : "test");
+  const isBoth = validation === test;
+  if (validation && validation.length > 0 && !isBoth) return partOf(dataset, held === "fit" ? "validation" : "test");
   const sets = Array.from({ length: test.length }, (_, index) => classesAt(test, index));
   const half = held === "fit" ? 0 : 1;
   const indices = [...stratify(sets, [0.5, 0.5], 0).entries()].flatMap(([index, own]) => (own === half ? [index] : []));
-  const what = held === "fit" ? "test (one half; there are no validation images)" : "test (the other half)";
+  const [name, other] = isBoth ? ["validation", "test"] : ["test", "validation"];
+  const what = `${name} (${held === "fit" ? `one half; there are no ${other} images` : "the other half"})`;
   return { split: pickImages(test, Uint32Array.from(indices)), what };
 }
 

@@ -37,8 +37,8 @@ export interface FittedDecision {
 }
 
 /**
- * Fits temperature and rejection threshold on the validation images of a run's data set, or on half of the test images if there are none, and stores
- * them in the weights file. `evaluate` with `held: "rest"` uses the other images. Undefined for `remove`.
+ * Fits temperature and rejection threshold on the validation images of a run's data set, or on half of the images if one set serves for validation and
+ * test, and stores them in the weights file. `evaluate` with `held: "rest"` uses the other images. Undefined for `remove`.
  *
  * Throws ConfigError for a multi-label network, another program's file, or a run that is being trained; DataError if no temperature or threshold fits.
  */

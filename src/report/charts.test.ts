@@ -6,6 +6,7 @@ import { classFigures, countConfusion } from "../training/evaluation/confusion.t
 import { changesSmoothly } from "../training/schedule.ts";
 import { drawCalibration } from "./charts/calibrationChart.ts";
 import { drawClasses, drawConfusion } from "./charts/evaluationCharts.ts";
+import { drawLineChart } from "./charts/experimentChart.ts";
 import { drawMap } from "./charts/mapChart.ts";
 import { drawPace, paceOf } from "./charts/paceChart.ts";
 import { drawPrecisionRecall, drawRoc } from "./charts/rankingCharts.ts";
@@ -237,4 +238,16 @@ test("each cell, bar and point says its values under the pointer", async () => {
 test("the rendered charts are not blank", async () => {
   const { channels } = await sharp(toPng(await drawConfusion(confusionOf(3), "t"))).stats();
   for (const { stdev } of channels.slice(0, 3)) assert.ok(stdev > 10);
+});
+
+test("a chart of lines on a logarithmic axis without any value has no NaN", async () => {
+  const frame = {
+    title: "none",
+    x: { title: "images", scale: "log" },
+    y: { title: "error", format: String, isFraction: true },
+  } as const;
+  const unreached = { x: 1000, y: Number.POSITIVE_INFINITY, deviation: 0, values: [Number.POSITIVE_INFINITY] };
+  const svg = await drawLineChart(frame, [{ name: "a", points: [unreached] }], "wide");
+  assert.match(svg, /a: not reached/);
+  assert.doesNotMatch(svg, /NaN|Infinity/);
 });

@@ -1,7 +1,6 @@
 /** Galleries of test images in a run's report. */
 import type { Model } from "../checkpoint/metadata.ts";
-import { type Dataset, validationSplit } from "../dataset/dataset.ts";
-import { batches } from "../dataset/prepare/batches.ts";
+import { type Dataset, pickImages, validationSplit } from "../dataset/dataset.ts";
 import { createPreparation } from "../dataset/prepare/preparation.ts";
 import type { Program } from "../engine/engine.ts";
 import type { GradCamExplainer } from "../explain/gradCam.ts";
@@ -15,14 +14,10 @@ import { describeSuspects, noLabel } from "../report/tables/evaluation.ts";
 import type { RunConfig } from "../settings/runConfig.ts";
 import { sizeOf } from "../shape.ts";
 import { headOfModel } from "../training/evaluation/classHead.ts";
-import {
-  countEvaluation,
-  describePrediction,
-  type Evaluation,
-  type LabelErrors,
-  type Prediction,
-} from "../training/evaluation/metrics.ts";
+import { evaluateScores } from "../training/evaluation/evaluate.ts";
+import type { Evaluation, LabelErrors, Prediction } from "../training/evaluation/metrics.ts";
 import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
+import { scoreSplit } from "../training/evaluation/scores.ts";
 
 /** Number of test images in the report. */
 const SHOWN_IMAGES = 24;
@@ -92,11 +87,10 @@ const SHOWN_SUSPECTS = 16;
 /** Test images whose labels are suspected to be wrong. */
 async function suspectGallery(source: GallerySource, labelErrors: LabelErrors, images: number): Promise<ReportGallery> {
   const suspects = labelErrors.suspects.slice(0, SHOWN_SUSPECTS);
-  const found = describeSuspects(labelErrors, images).replace(/^[^:]*: /, "");
   return {
     name: "labels",
     heading: "Suspected label errors",
-    description: `${found}. Confident learning suggests another class; the lowest margin comes first.`,
+    description: `${describeSuspects(labelErrors, images)}. Confident learning suggests another class; the lowest margin comes first.`,
     predictions: await shownImages(
       source,
       suspects.map(({ suggested, ...suspect }) => ({ ...suspect, predicted: suggested })),
@@ -108,7 +102,7 @@ async function suspectGallery(source: GallerySource, labelErrors: LabelErrors, i
 /** Test images of the predictions that an evaluation kept. */
 async function shownImages(
   { dataset }: GallerySource,
-  predictions: readonly Omit<Prediction, "loss">[] = [],
+  predictions: readonly Omit<Prediction, "loss">[],
 ): Promise<readonly ReportPrediction[]> {
   const split = validationSplit(dataset);
   const shown: ReportPrediction[] = [];
@@ -120,39 +114,18 @@ async function shownImages(
 }
 
 /** Predictions for test images spread evenly over the set, so that sets sorted by class contribute every class. */
-async function shownPredictions({
-  config,
-  dataset,
-  program,
-  model,
-}: GallerySource): Promise<readonly ReportPrediction[]> {
-  const { preprocessing, recipe } = config;
-  const { classNames } = config.dataset;
-  const split = validationSplit(dataset);
-  const count = Math.min(SHOWN_IMAGES, split.length);
-  const order = Uint32Array.from({ length: count }, (_, i) => Math.floor((i * split.length) / count));
-  const shown: ReportPrediction[] = [];
-  const { batchSize, input } = program;
-  const preparation = createPreparation({ preprocessing });
-  for await (const batch of batches({ split, preparation, batchSize, order, into: input })) {
-    const draws = { seed: recipe.seed, first: shown.length };
-    const logits = await program.forward(batch.images, batch.count, draws);
-    const counter = countEvaluation(classNames, {
-      head: headOfModel(model, classesOf(model.network), config.network.name),
-      threshold: thresholdsOf(model),
-      labelSets: split.labelSets,
-    });
-    const judgements = counter.add(logits, batch.labels, batch.count);
-    for (const [row, judgement] of judgements.entries()) {
-      const index = batch.indices[row] as number;
-      const { className, predicted, probability } = describePrediction(judgement, { index }, classNames);
-      shown.push({
-        png: await encodePng(split.image(index)),
-        trueClass: className || noLabel,
-        predictedClass: predicted || noLabel,
-        probability,
-      });
-    }
-  }
-  return shown;
+async function shownPredictions(source: GallerySource): Promise<readonly ReportPrediction[]> {
+  const { config, dataset, program, model } = source;
+  const whole = validationSplit(dataset);
+  const count = Math.min(SHOWN_IMAGES, whole.length);
+  const order = Uint32Array.from({ length: count }, (_, i) => Math.floor((i * whole.length) / count));
+  const split = pickImages(whole, order);
+  const head = headOfModel(model, classesOf(model.network), config.network.name);
+  const preparation = createPreparation({ preprocessing: config.preprocessing });
+  const predictions: Prediction[] = [];
+  await evaluateScores(scoreSplit(program, { split, preparation, seed: config.recipe.seed, head }), {
+    ...{ split, classNames: config.dataset.classNames, head, threshold: thresholdsOf(model) },
+    onPrediction: (prediction) => predictions.push({ ...prediction, index: order[prediction.index] as number }),
+  });
+  return shownImages(source, predictions);
 }

@@ -2,6 +2,7 @@
 
 import { type SplitName, splitNames } from "../../dataset/dataset.ts";
 import type { EngineName } from "../../engine/select/engineNames.ts";
+import { ConfigError } from "../../errors.ts";
 import type { EvaluateRunOptions } from "../../model/classifier.ts";
 import type { FitDecisionOptions, FittedDecision } from "../../model/fitDecision.ts";
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
@@ -228,7 +229,13 @@ async function measure(
   { temperature, coverage, maxError, ...options }: FitDecisionOptions & EvaluateRunOptions,
 ): Promise<Measured | undefined> {
   const { expandFolds } = await import("../../model/foldRuns.ts");
-  if (paths.length > 1 || (await expandFolds(paths)).length > 1) {
+  const members = await expandFolds(paths);
+  if (members.length > 1) {
+    if (fits) {
+      throw new ConfigError(
+        `temperature: ${paths[0]} contains ${members.length} folds, each with a temperature and threshold of its own; fit each, such as ${members[0]}`,
+      );
+    }
     const { evaluateEnsemble } = await import("../../model/evaluateEnsemble.ts");
     const evaluation = await evaluateEnsemble(paths, options);
     if (!evaluation) return undefined;

@@ -7,6 +7,8 @@ import { withShortNumbers, withTitles } from "./hover.ts";
 
 export const chartFont = "DejaVu Sans, Verdana, sans-serif";
 export const fontSize = 13;
+/** Style of the text of charts. */
+export const chartText = { font: chartFont, fontSize, fontWeight: "normal", fill: colours.ink, align: "left" } as const;
 /** Distance from the figure's top edge to its plot. */
 const top = 56;
 

@@ -3,7 +3,7 @@ import type { Axis, Mark, Scale } from "vega";
 import { printable } from "../../escape.ts";
 import { truncate } from "../text.ts";
 import { colours } from "../theme.ts";
-import { axisStyle, chartFont, drawChart, fontSize, percentLabels } from "./chart.ts";
+import { axisStyle, chartFont, chartText, drawChart, fontSize, percentLabels } from "./chart.ts";
 import { textMark } from "./curveMarks.ts";
 
 /** One value of a figure: the mean over seeds, its standard deviation, and the value of each seed. Infinite if a target was not reached. */
@@ -42,7 +42,6 @@ export interface LinesFrame {
 const { blue, orange, green, purple, ochre, petrol, ink } = colours;
 const hues = [blue, orange, green, purple, ochre, petrol, ink] as const;
 const dashes = [[], [7, 4], [2, 3], [9, 3, 2, 3]] as const;
-export const plain = { font: chartFont, fontSize, fontWeight: "normal", fill: ink, align: "left" } as const;
 const legendRow = 20;
 /** Average width of a letter of the font, in pixels. */
 export const letter = 7.4;
@@ -63,7 +62,7 @@ export function drawLineChart(frame: LinesFrame, series: readonly FigureSeries[]
     { floor: 0 },
   );
   const xs = all.map(({ x }) => Number(x));
-  const isLog = frame.x.scale === "log" && Math.min(...xs) > 0;
+  const isLog = frame.x.scale === "log" && xs.length > 0 && Math.min(...xs) > 0;
   const xScale: Scale = isLog
     ? { name: "x", type: "log", range: "width", domain: [Math.min(...xs) / 1.2, Math.max(...xs) * 1.2] }
     : { name: "x", type: "linear", range: "width", domain: [0, 1.02 * (Math.max(0, ...xs) || 1)], zero: true };
@@ -174,7 +173,7 @@ function legendMarks({ name, points }: FigureSeries, index: number, { rows, lett
       enter: { x: { value: 0 }, x2: { value: 30 }, y: { value: y }, stroke, strokeDash, strokeWidth: { value: 2 } },
     },
   };
-  return [key, textMark(text, { x: 40, y }, plain)];
+  return [key, textMark(text, { x: 40, y }, chartText)];
 }
 
 function levelMarks({ value, label }: { readonly value: number; readonly label: string }, width: number): Mark[] {

@@ -3,7 +3,7 @@ import type { Mark } from "vega";
 import { printable } from "../../escape.ts";
 import { truncate } from "../text.ts";
 import { colours } from "../theme.ts";
-import { drawChart } from "./chart.ts";
+import { chartText, drawChart } from "./chart.ts";
 import { textMark } from "./curveMarks.ts";
 import {
   barOf,
@@ -11,7 +11,6 @@ import {
   domainOf,
   type FigurePoint,
   letter,
-  plain,
   type ValueAxis,
   valueAxis,
 } from "./experimentChart.ts";
@@ -73,8 +72,8 @@ interface RowFrame {
 }
 
 function rowMarks(point: FigurePoint, y: number, { place, letters, labelX, labelUp, axis }: RowFrame): Mark[] {
-  const label = textMark(truncate(printable(String(point.x)), letters), { x: labelX, y: y - labelUp }, plain);
-  if (!Number.isFinite(point.y)) return [label, textMark("not reached", { x: 8, y }, plain)];
+  const label = textMark(truncate(printable(String(point.x)), letters), { x: labelX, y: y - labelUp }, chartText);
+  if (!Number.isFinite(point.y)) return [label, textMark("not reached", { x: 8, y }, chartText)];
   const { says } = barOf(point, axis);
   const [low, high] = [place(point.y - point.deviation), place(point.y + point.deviation)];
   const span: Mark = {

@@ -7,7 +7,7 @@ import { printable } from "../../escape.ts";
 import { formatPercent } from "../numbers.ts";
 import { displayWidth } from "../text.ts";
 import { colours } from "../theme.ts";
-import { axisLabel, axisStyle, chartFont, drawChart, fontSize } from "./chart.ts";
+import { axisLabel, axisStyle, chartFont, chartText, drawChart, fontSize } from "./chart.ts";
 import { textMark } from "./curveMarks.ts";
 
 /** Data of a map. */
@@ -78,13 +78,7 @@ export async function drawMap(map: DrawnMap, classNames: readonly string[], titl
   );
 }
 
-const text = {
-  font: chartFont,
-  fontSize: fontSize - 1,
-  fontWeight: "normal",
-  fill: colours.ink,
-  align: "left",
-} as const;
+const text = { ...chartText, fontSize: fontSize - 1 };
 
 /** Subtitle: the projection method and its settings. */
 function lines({ layer, features, method, perplexity, points }: DrawnMap): readonly string[] {
@@ -181,7 +175,7 @@ function legendMarks({ name, colour, form }: ShownClass, i: number): Mark[] {
       type: "symbol",
       encode: { enter: { ...at, shape: { value: form }, size: { value: 90 }, fill: { value: colour } } },
     },
-    textMark(axisLabel(name), { x: side + 36, y }, { ...text, fontSize }),
+    textMark(axisLabel(name), { x: side + 36, y }, chartText),
   ];
 }
 

@@ -5,7 +5,7 @@ import type { Curve, RankingFigures } from "../../training/evaluation/labelRanki
 import type { Evaluation } from "../../training/evaluation/metrics.ts";
 import { formatPercent } from "../numbers.ts";
 import { colours } from "../theme.ts";
-import { axisLabel, axisStyle, chartFont, drawChart, fontSize, percentLabels } from "./chart.ts";
+import { axisLabel, axisStyle, chartText, drawChart, fontSize, percentLabels } from "./chart.ts";
 import { textMark } from "./curveMarks.ts";
 
 /** Maximum number of curves; beyond it, only the classes with the lowest average precision are drawn. */
@@ -14,13 +14,7 @@ const LEGEND_ROW = 20;
 const SIDE = 400;
 const hues = [colours.blue, colours.orange, colours.green, colours.purple, colours.petrol, colours.ochre];
 const dashes = [[], [6, 3]];
-const legendStyle = {
-  font: chartFont,
-  fontSize: fontSize - 1,
-  fontWeight: "normal",
-  fill: colours.ink,
-  align: "left",
-} as const;
+const legendStyle = { ...chartText, fontSize: fontSize - 1 };
 
 /** A kind of curve: its axes, the area below it, and the key of each in an evaluation. */
 interface CurveKind {

@@ -6,11 +6,10 @@ import { formatLoss } from "../numbers.ts";
 import { formatLearningRate, lossRange, markedRates, type RateCurve } from "../tables/rateChart.ts";
 import { truncate } from "../text.ts";
 import { colours } from "../theme.ts";
-import { axisStyle, chartFont, drawSpec, fontSize, learningRateLabels } from "./chart.ts";
+import { axisStyle, chartText, drawSpec, fontSize, learningRateLabels } from "./chart.ts";
 import { textMark } from "./curveMarks.ts";
 
 const size = { width: 596, height: 312, padding: { left: 62, right: 30, top: 80, bottom: 54 } } as const;
-const text = { font: chartFont, fontSize, fontWeight: "normal", fill: colours.ink, align: "left" } as const;
 /** Colours of the suggestions, in the order of `markedRates`. */
 const marks = [
   { color: colours.orange, dash: [7, 4] },
@@ -49,7 +48,7 @@ function figure({ network, dataset, recipe, points, suggestions }: RateCurve): S
       { ...axisStyle, orient: "left", scale: "loss", title: "loss", grid: true, tickCount: 6 },
     ],
     marks: [
-      textMark(title, { x: 0, y: 24 - size.padding.top }, { ...text, fontSize: fontSize + 2, fontWeight: "bold" }),
+      textMark(title, { x: 0, y: 24 - size.padding.top }, { ...chartText, fontSize: fontSize + 2, fontWeight: "bold" }),
       {
         type: "group",
         clip: true,
@@ -110,6 +109,6 @@ function suggestionMarks(rate: number, reason: string, i: number): Mark[] {
       type: "rule",
       encode: { enter: { x: { value: at.x }, x2: { value: at.x + 30 }, y: { value: at.y }, ...stroke } },
     },
-    textMark(`${formatLearningRate(rate)}: ${reason}`, { x: at.x + 38, y: at.y }, text),
+    textMark(`${formatLearningRate(rate)}: ${reason}`, { x: at.x + 38, y: at.y }, chartText),
   ];
 }

@@ -5,13 +5,13 @@ import { formatPercent } from "../numbers.ts";
 import { describeValues, differingKeys, formatValue, type SweptTrial } from "../tables/sweepTable.ts";
 import { truncate } from "../text.ts";
 import { colours } from "../theme.ts";
-import { axisStyleAt, chartFont, drawSpec, percentLabels } from "./chart.ts";
+import { axisStyleAt, chartText, drawSpec, percentLabels } from "./chart.ts";
 import { textMark } from "./curveMarks.ts";
 
 const panel = { width: 210, height: 200, gapX: 70, gapY: 76, perRow: 3 } as const;
 const padding = { left: 62, right: 24, top: 64, bottom: 54 } as const;
 const fontSize = 12;
-const text = { font: chartFont, fontSize, fontWeight: "normal", fill: colours.ink, align: "left" } as const;
+const text = { ...chartText, fontSize };
 /** Positive numbers whose ratio exceeds this are drawn on a logarithmic axis. */
 const logSpan = 8;
 /** Up to this number of values, all are labelled on the axis. */

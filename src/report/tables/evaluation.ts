@@ -165,15 +165,15 @@ function formatSuspects({ labelErrors, images }: Evaluation): string {
       truncateStart(printable(file ?? String(index)), fileWidth),
       ...[className, suggested, formatPercent(probability), formatPoints(margin)],
     ]);
-  return `${describeSuspects({ count, estimatedErrors }, images)}\n\n${formatTable(columns, rows)}`;
+  return `Suspected label errors: ${describeSuspects({ count, estimatedErrors }, images)}\n\n${formatTable(columns, rows)}`;
 }
 
-/** `Suspected label errors: 12 of 500 images; estimated fraction of wrong labels 3.1 %`. */
+/** `12 of 500 images; estimated fraction of wrong labels 3.1 %`. */
 export function describeSuspects(
   { count, estimatedErrors }: Pick<LabelErrors, "count" | "estimatedErrors">,
   images: number,
 ): string {
-  return `Suspected label errors: ${formatCount(count)} of ${formatCount(images)} images; estimated fraction of wrong labels ${formatPercent(estimatedErrors)}`;
+  return `${formatCount(count)} of ${formatCount(images)} images; estimated fraction of wrong labels ${formatPercent(estimatedErrors)}`;
 }
 
 /** Top-1 accuracy of each run of an ensemble, and of the ensemble; with label sets, exact match. */

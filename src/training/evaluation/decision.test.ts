@@ -57,6 +57,12 @@ test("thresholds by hand: coverage, error, ties, goals out of reach", () => {
   const wrong = images.filter(({ isCorrect }) => !isCorrect);
   assert.throws(() => chooseThreshold(wrong, { maxError: 0.5 }), { name: "DataError", message: /max-error/ });
   assert.throws(() => chooseThreshold(images, { coverage: 1 }), { name: "ConfigError", message: /coverage: expected/ });
+  for (const goals of [{}, { coverage: 0.5, maxError: 0.5 }]) {
+    assert.throws(() => chooseThreshold(images, goals), {
+      name: "ConfigError",
+      message: /either coverage or maxError/,
+    });
+  }
   assert.ok(
     chooseThreshold(
       [

@@ -23,22 +23,19 @@ export interface RankingCounter {
 /** Starts keeping probabilities: 9 bytes per image and class. */
 export function countRanking(classes: number, head: ClassHead): RankingCounter {
   const kept = keepScores(classes, Float64Array);
-  const images: { readonly label: number; readonly index: number }[] = [];
+  const [labels, positions]: [number[], number[]] = [[], []];
   return {
-    add({ scores, labels, indices, count }) {
+    add({ scores, labels: own, indices, count }) {
       for (let row = 0; row < count; row++) {
-        const own = head.probabilities(scores.subarray(row * classes, (row + 1) * classes));
-        const label = labels[row] as number;
-        kept.add(own, [label]);
-        images.push({ label, index: indices[row] as number });
+        const label = own[row] as number;
+        kept.add(head.probabilities(scores.subarray(row * classes, (row + 1) * classes)), [label]);
+        labels.push(label);
+        positions.push(indices[row] as number);
       }
     },
     async result() {
       const ranked: ReturnType<typeof rankedClass>[] = [];
-      const examiner = examineLabels(
-        images.map(({ label }) => label),
-        classes,
-      );
+      const examiner = examineLabels(labels, classes);
       for (let c = 0; c < classes; c++) {
         const own = kept.of(c);
         ranked.push(rankedClass(rankLabel(own)));
@@ -46,7 +43,7 @@ export function countRanking(classes: number, head: ClassHead): RankingCounter {
         await yieldToEvents();
       }
       const examined = examiner.result();
-      const at = ({ image, ...suspect }: SuspectedLabel) => ({ ...suspect, image: images[image]?.index ?? image });
+      const at = ({ image, ...suspect }: SuspectedLabel) => ({ ...suspect, image: positions[image] as number });
       return {
         ranking: rankingFigures(ranked),
         perClass: ranked.map(({ areas }) => areas),

@@ -34,13 +34,18 @@ const HIGHEST = 1 - Number.EPSILON / 2;
  * The highest threshold that accepts at least the fraction `coverage` of validation images; or the lowest one, that is the largest coverage, whose
  * accepted images have at most the fraction `maxError` of mistakes. It is midway to the next lower probability.
  *
- * Throws DataError if no threshold has so few mistakes, ConfigError for a goal that is not a fraction.
+ * Throws DataError if no threshold has so few mistakes, ConfigError for both goals or none, and for one that is not a fraction.
  * Source: Geifman and El-Yaniv 2017, “Selective classification for deep neural networks”, without their bound: the condition holds for these images.
  */
 export function chooseThreshold(images: readonly Confidence[], { coverage, maxError }: RejectionGoal): number {
   for (const [name, goal] of Object.entries({ coverage, maxError })) {
     if (goal === undefined || (goal > 0 && goal < 1)) continue;
     throw new ConfigError(`${name}: expected a number between 0 and 1, got ${goal}`);
+  }
+  if ((coverage === undefined) === (maxError === undefined)) {
+    throw new ConfigError(
+      `threshold: expected either coverage or maxError, got ${coverage === undefined ? "none" : "both"}`,
+    );
   }
   const sorted = images.toSorted((a, b) => b.probability - a.probability);
   let chosen: number | undefined;
