@@ -154,6 +154,29 @@ describe("use of the browser app", { skip: skippedWithoutChromium() }, () => {
     await page.context().close();
   });
 
+  it("keeps its controls while a network loads, so that a click on one is not lost", async () => {
+    const { page, problems } = await app.open();
+    await page.locator(".status", { hasText: "parameters" }).waitFor();
+    const isKept = page.evaluate(
+      () =>
+        new Promise<boolean>((resolve) => {
+          let button: Element | null = null;
+          new MutationObserver(() => {
+            const status = document.querySelector(".status")?.textContent ?? "";
+            if (status.startsWith("Loading copy")) button = document.querySelector("#drop button");
+            if (button && status.startsWith("copy")) resolve(button.isConnected);
+          }).observe(document.body, { childList: true, subtree: true });
+        }),
+    );
+    const buffer = await readFile(join(folder, "colour.safetensors"));
+    await page
+      .locator('input[accept=".safetensors"]')
+      .setInputFiles({ name: "copy.safetensors", mimeType: "", buffer });
+    assert.equal(await isKept, true);
+    assert.deepEqual(problems(), []);
+    await page.context().close();
+  });
+
   it("has no serious finding with content, in both languages and colour schemes, from 360 to 2,560 pixels", async () => {
     const { page, problems } = await app.open(wide);
     const show = (view: string) => page.locator(`nav a[href="#${view}"]`).click();
