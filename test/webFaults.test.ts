@@ -123,6 +123,49 @@ describe("faults of the browser app", { skip: skippedWithoutChromium() }, () => 
     await page.context().close();
   });
 
+  it("draws hundreds of short epochs a few times a second", async () => {
+    const { page, problems } = await app.open(wide, `${app.url}/#train`);
+    await addTwoClasses(page);
+    await createRun(page, 300);
+    await page.getByText("0.00 / 300").waitFor();
+    const drawings = await page.evaluateHandle(() => {
+      const times: number[] = [];
+      let last: Element | null = null;
+      new MutationObserver(() => {
+        const matrix = document.querySelector(".matrix");
+        if (matrix !== last) times.push(performance.now());
+        last = matrix;
+      }).observe(document.body, { childList: true, subtree: true });
+      return times;
+    });
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.locator('section [role="status"]', { hasText: "Finished" }).waitFor({ timeout: 120_000 });
+    const times = await drawings.jsonValue();
+    const [first = 0, last = first] = [times[0], times.at(-1)];
+    // Every 400 ms, and once more at the end.
+    assert.ok(times.length >= 1 && times.length <= 2 + (last - first) / 400, `${times.length} in ${last - first} ms`);
+    assert.deepEqual(problems(), []);
+    await page.context().close();
+  });
+
+  it("saves a run when its tab is hidden", async () => {
+    const { page, problems } = await app.open(wide, `${app.url}/#train`);
+    await page.getByRole("button", { name: "Use the Fashion-MNIST sample" }).click();
+    await page.getByText("Ankle boot").first().waitFor();
+    await page.getByRole("button", { name: "Create the run" }).click();
+    await page.getByRole("button", { name: "Start" }).click();
+    await page.getByText(/^0\.0[1-9] \/ 10$/).waitFor();
+    // Headless tabs are never hidden.
+    await page.evaluate(() => {
+      Object.defineProperty(document, "hidden", { value: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    });
+    // Without it, the first save comes after 20 seconds.
+    await page.getByText("Saved in this browser").waitFor({ timeout: 15_000 });
+    assert.deepEqual(problems(), []);
+    await page.context().close();
+  });
+
   it("trains where storage and service workers are refused, and says so", async (t) => {
     // A page without an origin.
     const frame = `<iframe sandbox="allow-scripts allow-forms" style="width: 1200px; height: 780px" src="${app.url}/#train"></iframe>`;

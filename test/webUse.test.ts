@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import type { FileChooser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import { seriousFindings, skippedWithoutChromium } from "./browser.ts";
 import { cardOf, chooser, dropFiles, expectClasses, type HostedApp, hostApp, wide } from "./hostedApp.ts";
 import { bands, noise, writePicture } from "./packPictures.ts";
@@ -12,18 +12,6 @@ import { bands, noise, writePicture } from "./packPictures.ts";
 let app: HostedApp;
 let folder: string;
 const images = 8;
-
-/** Opens the dialog for a file. A key that is pressed while the page shows its parts again is lost to a person too, who presses it once more. */
-async function chooseByKeyboard(page: Page): Promise<FileChooser> {
-  for (let tries = 0; tries < 4; tries++) {
-    const chosen = page.waitForEvent("filechooser", { timeout: 4000 }).catch(() => undefined);
-    await tabTo(page, "Choose an image");
-    await page.keyboard.press("Enter");
-    const files = await chosen;
-    if (files) return files;
-  }
-  throw new Error("no dialog for a file after Enter");
-}
 
 describe("use of the browser app", { skip: skippedWithoutChromium() }, () => {
   before(async () => {
@@ -133,9 +121,11 @@ describe("use of the browser app", { skip: skippedWithoutChromium() }, () => {
 
   it("works by keyboard alone, and the focus stays where it is", async () => {
     const { page, problems } = await app.open();
-    await page.waitForLoadState("networkidle");
-    const files = await chooseByKeyboard(page);
-    await files.setFiles(app.image);
+    // Listened to before Tab: the page must know of it when Enter arrives.
+    const chosen = page.waitForEvent("filechooser");
+    await tabTo(page, "Choose an image");
+    await page.keyboard.press("Enter");
+    await (await chosen).setFiles(app.image);
     await expectClasses(page, app);
     await tabTo(page, "Show over the image");
     await page.keyboard.press("ArrowDown");
@@ -160,6 +150,29 @@ describe("use of the browser app", { skip: skippedWithoutChromium() }, () => {
     await page.keyboard.press("Enter");
     await page.getByText("each device needs 34,992 values").waitFor();
     assert.equal(await focused(page), "groups");
+    assert.deepEqual(problems(), []);
+    await page.context().close();
+  });
+
+  it("keeps its controls while a network loads, so that a click on one is not lost", async () => {
+    const { page, problems } = await app.open();
+    await page.locator(".status", { hasText: "parameters" }).waitFor();
+    const isKept = page.evaluate(
+      () =>
+        new Promise<boolean>((resolve) => {
+          let button: Element | null = null;
+          new MutationObserver(() => {
+            const status = document.querySelector(".status")?.textContent ?? "";
+            if (status.startsWith("Loading copy")) button = document.querySelector("#drop button");
+            if (button && status.startsWith("copy")) resolve(button.isConnected);
+          }).observe(document.body, { childList: true, subtree: true });
+        }),
+    );
+    const buffer = await readFile(join(folder, "colour.safetensors"));
+    await page
+      .locator('input[accept=".safetensors"]')
+      .setInputFiles({ name: "copy.safetensors", mimeType: "", buffer });
+    assert.equal(await isKept, true);
     assert.deepEqual(problems(), []);
     await page.context().close();
   });

@@ -42,10 +42,12 @@ const reachable = 'a[href], button:not(:disabled), input:not([hidden]), select, 
 export function fill(element: Element, ...children: readonly Child[]): void {
   const focused = document.activeElement as HTMLElement | null;
   const position = focused && element.contains(focused) ? controlsOf(element).indexOf(focused) : -1;
+  // A removed control has no labels.
+  const name = focused && position >= 0 ? nameOf(focused) : undefined;
   element.replaceChildren(...shown(children));
-  if (!focused || position < 0) return;
+  if (!focused || name === undefined) return;
   const controls = controlsOf(element);
-  const same = focused.isConnected ? focused : controls.find((control) => nameOf(control) === nameOf(focused));
+  const same = focused.isConnected ? focused : controls.find((control) => nameOf(control) === name);
   (same ?? controls[Math.min(position, controls.length - 1)])?.focus({ preventScroll: true });
 }
 
@@ -54,7 +56,7 @@ function controlsOf(element: Element): HTMLElement[] {
 }
 
 function nameOf(control: HTMLElement): string {
-  const label = control.parentElement?.querySelector("label")?.textContent;
+  const label = (control as Partial<HTMLInputElement>).labels?.[0]?.textContent;
   return `${control.localName}: ${control.getAttribute("aria-label") ?? label ?? control.textContent}`;
 }
 

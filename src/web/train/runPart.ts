@@ -13,11 +13,16 @@ export interface RunActions {
   pause(): void;
 }
 
+/** Figures of an evaluation. */
+type Figures = Pick<TestResult, "iteration" | "accuracy" | "loss">;
+
 /** State of a run as the page shows it. */
 export interface ShownRun {
   readonly facts: RunFacts;
   readonly points: IterationPoint[];
-  readonly tests: TestResult[];
+  readonly tests: Figures[];
+  /** The newest evaluation, with its images. */
+  test: TestResult | undefined;
   isRunning: boolean;
   isDone: boolean;
   state: () => string;
@@ -30,7 +35,10 @@ export interface RunPart {
   render(run: ShownRun | undefined): void;
   /** Updates figures and curves. */
   update(run: ShownRun): void;
+  /** Updates the buttons and the text of the state. */
   showState(run: ShownRun): void;
+  /** Updates the text of the state alone. */
+  showText(run: ShownRun): void;
   showFilters(filters: readonly Image[]): void;
 }
 
@@ -43,8 +51,12 @@ export function createRunPart(actions: RunActions): RunPart {
   const curves = h("div", { class: "columns curves" });
   const filters = h("div");
 
-  function showState(run: ShownRun): void {
+  function showText(run: ShownRun): void {
     state.textContent = run.state();
+  }
+
+  function showState(run: ShownRun): void {
+    showText(run);
     fill(
       buttons,
       run.isRunning
@@ -63,6 +75,7 @@ export function createRunPart(actions: RunActions): RunPart {
   return {
     element,
     showState,
+    showText,
     update,
     showFilters(images) {
       fill(filters, renderTiles(images));

@@ -5,14 +5,21 @@ import { t } from "../language.ts";
 import { fetchSample } from "../pageData.ts";
 import type { View } from "../view.ts";
 import { type Connection, messageOf, startWorker } from "../worker/calls.ts";
-import type { DownloadFormat, RunFacts, TrainerApi, TrainerEvent } from "../worker/trainerApi.ts";
+import type {
+  DataSource,
+  DownloadFormat,
+  RunFacts,
+  TestResult,
+  TrainerApi,
+  TrainerEvent,
+} from "../worker/trainerApi.ts";
 import { createDataPart } from "./dataPart.ts";
 import { createRunPart, type ShownRun } from "./runPart.ts";
 import { createSettingsPart } from "./settingsPart.ts";
 import { createTestPart } from "./testPart.ts";
 
 const endings: Readonly<Record<DownloadFormat, string>> = { safetensors: "alexnet.safetensors", onnx: "alexnet.onnx" };
-/** Milliseconds between two drawings of the curves. */
+/** Milliseconds between two drawings of a run in training: a hundred epochs of few images may take one second. */
 const REDRAW = 400;
 
 /** Creates the view; `tryFile` opens the trained network in the view "Try". Long, since its functions render and change one run. */
@@ -23,7 +30,9 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
   const savedPart = h("div");
   const resultPart = h("section");
   let run: ShownRun | undefined;
-  let drawn = 0;
+  let isDrawingDue = false;
+  /** The evaluation that is shown. */
+  let shownTest: TestResult | undefined;
   let saved: (() => string) | undefined;
 
   const worker: Connection<TrainerApi> = startWorker<TrainerApi, TrainerEvent>("trainer", {
@@ -38,6 +47,11 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
     status.textContent = text();
     status.classList.toggle("problem", isProblem);
   }
+
+  // Browsers discard hidden tabs to free memory, and phones freeze them first.
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden && run?.isRunning) void worker.call("save").catch(() => {});
+  });
 
   const data = createDataPart(worker, sample, report);
   const settings = createSettingsPart(() => void create());
@@ -64,11 +78,10 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
     });
   }
 
-  function restore(): Promise<void> {
+  function restore(source: DataSource): Promise<void> {
     return attempt(async () => {
       report(() => t("creating"));
-      const found = await worker.call("saved");
-      const bytes = found?.source === "sample" && sample ? await fetchSample(sample) : undefined;
+      const bytes = source === "sample" && sample ? await fetchSample(sample) : undefined;
       show(await worker.call("restore", bytes));
       fill(savedPart);
     });
@@ -77,7 +90,8 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
   function show(facts: RunFacts): void {
     const isDone = facts.progress.epoch >= facts.recipe.epochs;
     const state = () => t(facts.progress.iteration > 0 ? "statePaused" : "stateIdle");
-    run = { facts, points: pointsOf(facts), tests: testsOf(facts), isRunning: false, isDone, state };
+    const { test } = facts;
+    run = { facts, points: pointsOf(facts), tests: testsOf(facts), test, isRunning: false, isDone, state };
     saved = undefined;
     storage.textContent = "";
     report(() => "");
@@ -86,9 +100,29 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
 
   function renderRun(): void {
     controls.render(run);
-    const test = run?.tests.at(-1);
-    tests.show(test && run ? { test, classNames: run.facts.classNames } : undefined);
+    renderTest();
     renderResult();
+  }
+
+  function renderTest(): void {
+    shownTest = run?.test;
+    tests.show(run && shownTest && { test: shownTest, classNames: run.facts.classNames });
+  }
+
+  /** Draws figures, curves and a new evaluation. */
+  function draw(own: ShownRun): void {
+    controls.update(own);
+    if (own.test !== shownTest) renderTest();
+  }
+
+  /** Draws soon: not at every event, of which the page may get more than it can draw. */
+  function drawSoon(): void {
+    if (isDrawingDue) return;
+    isDrawingDue = true;
+    setTimeout(() => {
+      isDrawingDue = false;
+      if (run) draw(run);
+    }, REDRAW);
   }
 
   function renderResult(): void {
@@ -148,7 +182,7 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
     own.isDone = isDone;
     own.state = state;
     controls.showState(own);
-    controls.update(own);
+    draw(own);
   }
 
   /** Events by kind. */
@@ -158,16 +192,15 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
     iteration({ point }, own) {
       own.points.push(point);
       setState(own, () => t(own.isRunning ? "stateRunning" : "statePaused"));
-      if (performance.now() - drawn < REDRAW) return;
-      drawn = performance.now();
-      controls.update(own);
+      drawSoon();
     },
     testing: ({ images, of }, own) => setState(own, () => t("stateTesting", { count: images, of })),
     test({ test }, own) {
-      own.tests.push(test);
-      controls.update(own);
-      tests.show({ test, classNames: own.facts.classNames });
+      const { iteration, accuracy, loss } = test;
+      own.tests.push({ iteration, accuracy, loss });
+      own.test = test;
       setState(own, () => t("stateRunning"));
+      drawSoon();
     },
     filters: ({ filters }) => controls.showFilters(filters),
     saved({ problem }) {
@@ -185,8 +218,7 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
 
   function setState(own: ShownRun, text: () => string): void {
     own.state = text;
-    const shown = controls.element.querySelector('[role="status"]');
-    if (shown) shown.textContent = text();
+    controls.showText(own);
   }
 
   function handle<K extends TrainerEvent["kind"]>(event: Extract<TrainerEvent, { kind: K }>): void {
@@ -196,9 +228,10 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
 
   /** Offers the saved run of an earlier visit. */
   async function offerSaved(): Promise<void> {
-    const found = await worker.call("saved");
+    // It is read as a whole, so not while a run is open.
+    const found = run ? undefined : await worker.call("saved");
     if (!found || run) return fill(savedPart);
-    const { network, progress } = found;
+    const { network, source, progress } = found;
     const forget = () =>
       attempt(async () => {
         await worker.call("forget");
@@ -210,7 +243,7 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
         "div",
         { class: "notice row" },
         h("span", {}, t("savedRun", { network, iteration: progress.iteration })),
-        h("button", { type: "button", class: "primary", onclick: () => void restore() }, t("restore")),
+        h("button", { type: "button", class: "primary", onclick: () => void restore(source) }, t("restore")),
         h("button", { type: "button", onclick: () => void forget() }, t("forget")),
       ),
     );
@@ -249,12 +282,9 @@ function pointsOf({ log }: RunFacts): ShownRun["points"] {
   });
 }
 
-/** Evaluations of a log; only the newest one has its images. */
-function testsOf({ log, test }: RunFacts): ShownRun["tests"] {
-  const earlier = log.flatMap(({ iteration, testAccuracy, testLoss }) =>
-    testAccuracy === undefined || iteration === test?.iteration
-      ? []
-      : [{ iteration, accuracy: testAccuracy, loss: testLoss ?? Number.NaN, confusion: [], images: [] }],
+/** Evaluations of a log. */
+function testsOf({ log }: RunFacts): ShownRun["tests"] {
+  return log.flatMap(({ iteration, testAccuracy, testLoss }) =>
+    testAccuracy === undefined ? [] : [{ iteration, accuracy: testAccuracy, loss: testLoss ?? Number.NaN }],
   );
-  return test ? [...earlier, test] : earlier;
 }

@@ -142,7 +142,8 @@ export function createTryView({ models }: PageData): TryView {
       if (!opened) return;
       state.opened = opened;
       const parameters = parametersOf(opened.network).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-      render();
+      // Only the results: a click on a control that is replaced meanwhile would be lost.
+      renderResult();
       report(() => `${t("modelReady", { name, classes: opened.classNames.length, parameters })} ${opened.engine}`);
       await classify();
     } catch (error) {

@@ -2,10 +2,13 @@
 import type { LogEntry } from "../../checkpoint/runLog.ts";
 import type { TrainingProgram } from "../../engine/engine.ts";
 import { type NetworkModel, readWeights, type Weights, writeWeights } from "../../model/networkModel.ts";
+import type { Network } from "../../network/network.ts";
 import { sizeOf } from "../../shape.ts";
 import { metricsOf, type RunStorage } from "../../trainer/recorder.ts";
+import { newWeights } from "../../trainer/trainNetwork.ts";
 import type { Evaluated } from "../../training/monitor.ts";
 import type { Optimizer } from "../../training/optimizers/optimizer.ts";
+import type { Recipe } from "../../training/recipe.ts";
 import type { Position } from "../../training/state.ts";
 import type { TestResult } from "./trainerApi.ts";
 
@@ -74,6 +77,16 @@ export function createCheckpoints(
       },
     },
   };
+}
+
+/** Weights of a new run: the given ones where their size fits, random ones otherwise. */
+export function initialWeights(network: Network, recipe: Recipe, given: Weights | undefined): Weights {
+  return new Map(
+    [...newWeights(network, recipe)].map(([name, drawn]) => {
+      const values = given?.get(name);
+      return [name, values?.length === drawn.length ? values : drawn];
+    }),
+  );
 }
 
 /** Writes weights and optimizer state to a program; without `state`, that of a new run. Throws CheckpointError for weights of another network. */

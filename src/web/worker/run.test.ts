@@ -84,6 +84,20 @@ test("a pause evaluates the weights, so that a download is of the newest or bett
   close();
 });
 
+test("a save on request is of the next position, and training goes on", async () => {
+  const { run, saved, close } = await runOn({}, (event, own) => {
+    if (event.kind === "iteration" && event.point.iteration === 3) own().save();
+  });
+  await run.train(false);
+  const [first] = saved;
+  assert.ok(first);
+  const { iteration } = first.position;
+  assert.ok(iteration >= 3 && iteration < images / 2 / batchSize, "within the first epoch, before its evaluation");
+  assert.equal(saved.filter(({ position }) => position.iteration === iteration).length, 1);
+  assert.equal(run.progress.epoch, 2);
+  close();
+});
+
 test("a run that continues from a saved state ends with the weights of an uninterrupted one, bit for bit", async () => {
   const whole = await runOn({}, () => {});
   await whole.run.train(false);

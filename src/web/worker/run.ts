@@ -4,18 +4,19 @@ import { type Dataset, validationSplit } from "../../dataset/dataset.ts";
 import { createPreparation, type Preparation } from "../../dataset/prepare/preparation.ts";
 import type { Engine, TrainingProgram } from "../../engine/engine.ts";
 import { DivergenceError } from "../../errors.ts";
+import { findFirstKernels } from "../../explain/firstKernels.ts";
 import type { Preprocessing } from "../../image/prepare/preprocess.ts";
 import { type NetworkModel, readWeights, type Weights } from "../../model/networkModel.ts";
 import { type Network, operations } from "../../network/network.ts";
 import type { RunInput } from "../../trainer/fitInput.ts";
-import { metricsOf, recordRun } from "../../trainer/recorder.ts";
-import { fitNetwork, newWeights } from "../../trainer/trainNetwork.ts";
+import { metricsOf, type Recorder, recordRun } from "../../trainer/recorder.ts";
+import { fitNetwork } from "../../trainer/trainNetwork.ts";
 import { createOptimizer, type Optimizer } from "../../training/optimizers/optimizer.ts";
 import type { Recipe } from "../../training/recipe.ts";
 import { isFinished, type Position } from "../../training/state.ts";
 import { type TrainingListener, train } from "../../training/train.ts";
 import { messageOf } from "./calls.ts";
-import { type Checkpoints, createCheckpoints, loadState, type SavedState } from "./checkpoints.ts";
+import { type Checkpoints, createCheckpoints, initialWeights, loadState, type SavedState } from "./checkpoints.ts";
 import { pointOf, progressOf, testedImage } from "./runFigures.ts";
 import type { RunProgress, TestedImage, TestResult, TrainerEvent } from "./trainerApi.ts";
 import { filtersOf } from "./viewer.ts";
@@ -50,6 +51,8 @@ export interface Run {
   train(isStep: boolean): Promise<void>;
   /** Evaluates the weights and stops; during an evaluation, stops at once. Resolves once training has ended. */
   pause(): Promise<void>;
+  /** Saves the position after the current iteration; during an evaluation, which saves at its end, and without training, nothing more. */
+  save(): void;
   /** The network with its best weights; before an evaluation, with the current ones. */
   model(): Promise<NetworkModel>;
   /** Stops at once, and frees the memory. */
@@ -78,6 +81,8 @@ interface RunState {
   isRunning: boolean;
   /** True from a pause on: the next evaluation ends training. */
   isPausing: boolean;
+  /** True if the position is to be saved after the current iteration. */
+  isSaveDue: boolean;
   isTesting: boolean;
 }
 
@@ -110,6 +115,9 @@ export async function createRun(options: RunOptions): Promise<Run> {
       state.isPausing = true;
       return training;
     },
+    save() {
+      state.isSaveDue = state.isRunning;
+    },
     model: () => modelOf(state),
     async close() {
       state.abort.abort();
@@ -129,7 +137,7 @@ async function compile(options: RunOptions): Promise<RunState> {
   const { batchSize, augmentation, seed } = recipe;
   const [ops, inputShape] = [operations(input.network), input.network.input];
   const program = await engine.compileTraining({ ops, inputShape, batchSize, precision: "f32", exact: false });
-  const weights = state ? new Map(state.weights) : initialWeights(input.network, options);
+  const weights = state ? new Map(state.weights) : initialWeights(input.network, recipe, options.weights);
   const optimizer = createOptimizer(program, recipe);
   try {
     await loadState(program, optimizer, weights, state?.optimizer);
@@ -155,26 +163,17 @@ async function compile(options: RunOptions): Promise<RunState> {
     abort: new AbortController(),
     isRunning: false,
     isPausing: false,
+    isSaveDue: false,
     isTesting: false,
   };
   return run;
-}
-
-/** Given weights if their size fits, random ones otherwise. */
-function initialWeights(network: Network, { recipe, weights }: RunOptions): Weights {
-  const drawn = newWeights(network, recipe);
-  return new Map(
-    [...drawn].map(([name, values]) => {
-      const given = weights?.get(name);
-      return [name, given?.length === values.length ? given : values];
-    }),
-  );
 }
 
 async function trainOn(state: RunState, isStep: boolean): Promise<void> {
   const { onEvent } = state.options;
   state.isRunning = true;
   state.isPausing = false;
+  state.isSaveDue = false;
   state.isTesting = false;
   state.abort = new AbortController();
   try {
@@ -215,7 +214,7 @@ async function trainSegment(state: RunState, isStep: boolean) {
     signal: state.abort.signal,
     deadline: performance.now() + 1000 * seconds,
   });
-  const listener = listenerOf(state, recorder.listener, isStep);
+  const listener = listenerOf(state, recorder, isStep);
   const { channels, size } = input.preprocessing;
   const imageShape = [channels, ...size] as const;
   const training = { program, optimizer, recipe, train: images, test, preparation, classNames, imageShape };
@@ -229,8 +228,9 @@ async function trainSegment(state: RunState, isStep: boolean) {
 }
 
 /** The recorder's callbacks, with events for the page. */
-function listenerOf(state: RunState, base: TrainingListener, isStep: boolean): TrainingListener {
+function listenerOf(state: RunState, { listener: base, save }: Recorder, isStep: boolean): TrainingListener {
   const { onEvent } = state.options;
+  const areFiltersDue = () => performance.now() - shown > 1000 * FILTER_SECONDS;
   const { dataset } = state.input;
   const test = validationSplit(dataset);
   let before = state.position;
@@ -246,14 +246,16 @@ function listenerOf(state: RunState, base: TrainingListener, isStep: boolean): T
       before = position;
       testedSince = performance.now();
     },
-    isDue: () => isStep || state.isPausing || performance.now() - shown > 1000 * FILTER_SECONDS || base.isDue(),
+    isDue: () => isStep || state.isPausing || state.isSaveDue || areFiltersDue() || base.isDue(),
     async betweenIterations(position) {
       before = position;
-      if (performance.now() - shown > 1000 * FILTER_SECONDS) {
+      if (areFiltersDue()) {
         await showFilters(state);
         shown = performance.now();
       }
       const stop = await base.betweenIterations(position);
+      if (state.isSaveDue) await save(position);
+      state.isSaveDue = false;
       if (isStep) return "interrupt";
       return stop ?? (state.isPausing ? "time" : undefined);
     },
@@ -276,9 +278,10 @@ function listenerOf(state: RunState, base: TrainingListener, isStep: boolean): T
 }
 
 async function showFilters({ program, input, options }: RunState): Promise<void> {
-  const first = program.parameters[0];
-  if (!first) return;
-  const weights = new Map([[first.name, await program.read(first.value)]]);
+  const name = findFirstKernels(input.network)?.parameter;
+  const kernels = program.parameters.find((parameter) => parameter.name === name);
+  if (!kernels) return;
+  const weights = new Map([[kernels.name, await program.read(kernels.value)]]);
   options.onEvent({ kind: "filters", filters: filtersOf({ network: input.network, weights }) });
 }
 

@@ -72,6 +72,7 @@ export function serveTrainer(): void {
       void running().train(isStep);
     },
     pause: async () => running().pause(),
+    save: async () => trainer.run?.save(),
     testImages: async (indices) => indices.map((index) => copyOf(validationSplit(running().dataset).image(index))),
     thumbnails: async ({ className, count }) => thumbnailsOf(trainer, className, count),
     download: async (format) => downloads[format](await running().model()),

@@ -108,6 +108,8 @@ export interface TrainerApi {
   run(isStep: boolean): Promise<void>;
   /** Ends training after the current iteration, and saves. */
   pause(unused?: undefined): Promise<void>;
+  /** Saves a run in training after the current iteration. Returns at once. */
+  save(unused?: undefined): Promise<void>;
   /** Images of the test set by index. */
   testImages(indices: readonly number[]): Promise<readonly Image[]>;
   /** First images of a class among the loaded ones. */
