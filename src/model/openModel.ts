@@ -123,6 +123,28 @@ export async function openPieces(
   const isFolded = options.precision === "int8" && hasScales(model.network);
   const network = isFolded ? foldedNetwork(model.network) : model.network;
   const ends = endsOf(network);
+  const opening = openPrograms(path, file, model, network, ends, options);
+  const sink = opening.then(({ programs }) => sharedSink(programs, network));
+  // Awaited by `fill`, once the file is open.
+  sink.catch(() => {});
+  try {
+    await (isFolded ? fillFolded(fill, model.network, await sink) : fill(sink));
+  } catch (error) {
+    (await opening.catch(() => undefined))?.close();
+    throw error;
+  }
+  return { file, model, isForeign, ends, ...(await opening) };
+}
+
+/** Selects the engine, and compiles one program up to each of the ends. */
+async function openPrograms(
+  path: string,
+  file: string,
+  model: Model,
+  network: Network,
+  ends: readonly number[],
+  options: OpenOptions,
+): Promise<Pick<OpenPieces, "engine" | "programs" | "close">> {
   const { engine, warning } = await selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
   const programs: Program[] = [];
@@ -141,13 +163,11 @@ export async function openPieces(
       const inputShape = ops[0]?.inputShape ?? network.input;
       programs.push(await compile({ ops, inputShape, batchSize: options.batchSize ?? 1, exact: model.exact }));
     }
-    const sink = sharedSink(programs, network);
-    await (isFolded ? fillFolded(fill, model.network, sink) : fill(sink));
   } catch (error) {
     close();
     throw error;
   }
-  return { file, model, isForeign, engine, ends, programs, close };
+  return { engine, programs, close };
 }
 
 /** Reports the epoch of the weights used, if they are not the last ones. */
