@@ -63,12 +63,12 @@ export interface OpenModel {
 }
 
 /**
- * Opens a run directory (its best weights) or a weights file.
+ * Opens a run directory (its best weights) or a weights file. `meanwhile` is called when the network is compiled, and its weights are being read.
  *
  * Throws CheckpointError if the file is missing or unreadable, NativeError if the requested engine is not installed.
  */
-export async function openModel(path: string, options: OpenOptions): Promise<OpenModel> {
-  const opened = await openPieces(path, ({ layers }) => [layers.length - 1], options);
+export async function openModel(path: string, options: OpenOptions, meanwhile?: () => void): Promise<OpenModel> {
+  const opened = await openPieces(path, ({ layers }) => [layers.length - 1], options, meanwhile);
   const { file, model, isForeign, engine, programs, close } = opened;
   const { description, threads } = engine;
   const isRandom = isStochastic(model.network);
@@ -82,8 +82,8 @@ export interface ClassModel extends OpenModel {
 }
 
 /** Opens a classifier as `openModel` does. Throws ConfigError for a network whose head is `none`, or a softmax over one output. */
-export async function openClassModel(path: string, options: OpenOptions): Promise<ClassModel> {
-  const opened = await openModel(path, options);
+export async function openClassModel(path: string, options: OpenOptions, meanwhile?: () => void): Promise<ClassModel> {
+  const opened = await openModel(path, options, meanwhile);
   try {
     const { file, model } = opened;
     if (isDoubtful(model)) {
@@ -116,6 +116,7 @@ export async function openPieces(
   path: string,
   endsOf: (network: Network) => readonly number[],
   options: OpenOptions,
+  meanwhile: () => void = () => {},
 ): Promise<OpenPieces> {
   const { file, model, isForeign, fill } = await openSource(path, options.openSource);
   const note = await weightsNote(path, file, model);
@@ -125,8 +126,8 @@ export async function openPieces(
   const ends = endsOf(network);
   const opening = openPrograms(path, file, model, network, ends, options);
   const sink = opening.then(({ programs }) => sharedSink(programs, network));
-  // Awaited by `fill`, once the file is open.
-  sink.catch(() => {});
+  // `fill` awaits it too, once the file is open.
+  sink.then(meanwhile).catch(() => {});
   try {
     await (isFolded ? fillFolded(fill, model.network, await sink) : fill(sink));
   } catch (error) {
