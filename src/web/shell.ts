@@ -1,4 +1,5 @@
-/** The frame of the page: views as tabs, language, threads, dropped and pasted files. */
+/** The frame of the page: views as tabs, language, what computes, dropped and pasted files. */
+import { adapterName, computationField } from "./computation.ts";
 import { fill, h } from "./dom.ts";
 import { droppedFiles } from "./droppedFiles.ts";
 import { currentLanguage, otherLanguage, setLanguage, t } from "./language.ts";
@@ -29,6 +30,7 @@ export function showPage(views: Readonly<Record<ViewName, View>>, isServed: bool
   let chosen: ViewName = named(location.hash) ?? "try";
   // Now: the service worker takes over the page once it has copied it.
   const isCopy = isFromCopy();
+  let adapter: string | undefined;
   let offline: { readonly problem: string | undefined } | undefined;
 
   const show = (name: ViewName) => {
@@ -52,6 +54,7 @@ export function showPage(views: Readonly<Record<ViewName, View>>, isServed: bool
       setLanguage(otherLanguage());
       rendered.clear();
       renderFooter();
+      void nameAdapter();
       show(chosen);
     };
     fill(
@@ -82,12 +85,19 @@ export function showPage(views: Readonly<Record<ViewName, View>>, isServed: bool
       offline && (offline.problem === undefined ? t("offline") : t("notOffline", { problem: offline.problem }));
     const oneThread = offline && offline.problem === undefined && !isCopy ? "oneThreadNow" : "oneThread";
     const threads = crossOriginIsolated ? t("threads", { count: navigator.hardwareConcurrency }) : t(oneThread);
-    fill(footer, ...[t(isServed ? "served" : "local"), threads, kept].map((text) => text && h("p", {}, text)));
+    const texts = [t(isServed ? "served" : "local"), threads, kept];
+    fill(footer, computationField(adapter), ...texts.map((text) => text && h("p", {}, text)));
+  }
+
+  async function nameAdapter(): Promise<void> {
+    adapter = await adapterName();
+    renderFooter();
   }
 
   setLanguage(currentLanguage());
   fill(document.body, header, main, footer);
   renderFooter();
+  void nameAdapter();
   addEventListener("hashchange", () => {
     const name = named(location.hash);
     if (name && name !== chosen) show(name);
