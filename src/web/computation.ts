@@ -1,9 +1,10 @@
 /** The choice of what computes, the same in all views: a control, its memory, and texts about the engine in use. */
 import { isSoftware, nameOf } from "../engine/webgpu/adapter.ts";
+import type { GpuAdapter } from "../engine/webgpu/api.ts";
 import { field, select } from "./dom.ts";
 import { t } from "./language.ts";
 import { recall, remember } from "./remembered.ts";
-import { type Computation, computations, type EngineUse, findAdapter } from "./worker/engines.ts";
+import { type Computation, computations, type EngineUse } from "./worker/engines.ts";
 
 const KEY = "alexnet-computation";
 
@@ -20,18 +21,11 @@ export function onComputation(react: () => void): void {
   onChange = react;
 }
 
-/** Name of this browser's graphics adapter; undefined without one. */
-export async function adapterName(): Promise<string | undefined> {
-  const adapter = await findAdapter().catch(() => undefined);
-  if (!adapter) return undefined;
-  return isSoftware(adapter) ? t("softwareAdapter", { adapter: nameOf(adapter) }) : nameOf(adapter);
-}
-
-/** The control; `adapter` is the name of the adapter. */
-export function computationField(adapter: string | undefined): HTMLElement {
+/** The control; `adapter` is the browser's graphics adapter. */
+export function computationField(adapter: GpuAdapter | undefined): HTMLElement {
   const names = {
     auto: t("computationAuto"),
-    webgpu: t("computationGpu", { adapter: adapter ?? t("noAdapter") }),
+    webgpu: t("computationGpu", { adapter: nameFor(adapter) }),
     wasm: "WebAssembly",
   };
   const choose = (chosen: Computation) => {
@@ -47,6 +41,11 @@ export function computationField(adapter: string | undefined): HTMLElement {
       choose,
     ),
   );
+}
+
+function nameFor(adapter: GpuAdapter | undefined): string {
+  if (!adapter) return t("noAdapter");
+  return isSoftware(adapter) ? t("softwareAdapter", { adapter: nameOf(adapter) }) : nameOf(adapter);
 }
 
 /** The engine in use, with the reason why WebGPU is not. */
