@@ -1,4 +1,5 @@
 /** Faults that the browser app meets: large images, unreadable networks, missing images, a worker that ends, full or refused storage, a frozen tab. */
+// Runs beside others: the number of drawings that it allows grows with the time.
 /// <reference lib="dom" />
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";

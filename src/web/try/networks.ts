@@ -29,7 +29,7 @@ export interface Networks {
 export function createNetworks(onEngine: (engine: EngineUse) => void, onEnd: (reason: string) => void): Networks {
   let onProgress = (_fraction: number) => {};
   const viewer = startWorker<ViewerApi, ViewerEvent>("viewer", {
-    onEvent: (event) => (event.kind === "engine" ? onEngine(event.engine) : onProgress(event.fraction)),
+    onEvent: (event) => ("engine" in event ? onEngine(event.engine) : onProgress(event.fraction)),
     onEnd,
   });
   return {

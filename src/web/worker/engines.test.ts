@@ -60,7 +60,7 @@ test("a software adapter that was chosen is left for WebAssembly by a later auto
 
 test("no adapter, or one that opens no device, is WebAssembly with the reason, if WebGPU was to compute", async () => {
   const none: WebGpu = { requestAdapter: async () => null };
-  // As in Chromium before version 127.
+  // Chromium before version 127.
   const unnamed = adapters(undefined as unknown as GpuAdapter["info"]).gpu;
   const refusing = adapters(hardware, () => Promise.reject(new Error("refused"))).gpu;
   for (const [gpu, computation, problem] of [

@@ -229,7 +229,7 @@ async function open(
   const { network, recipe, preprocessing } = description;
   const { computation, weights, state } = given;
   const onEvent = (event: TrainerEvent) => {
-    if (event.kind === "stopped" && event.end === "adapterFailed") trainer.hasAdapterFailed = true;
+    if ("end" in event && event.end === "adapterFailed") trainer.hasAdapterFailed = true;
     emit(event);
   };
   const { value: run, use } = await trainer.engines.make(computation, (engine) =>

@@ -74,9 +74,7 @@ export interface ViewerApi {
 }
 
 /** Events: the fraction of a saliency map that is done; another engine, after a failure of the graphics adapter. */
-export type ViewerEvent =
-  | { readonly kind: "progress"; readonly fraction: number }
-  | { readonly kind: "engine"; readonly engine: EngineUse };
+export type ViewerEvent = { readonly fraction: number } | { readonly engine: EngineUse };
 
 /** A network compiled on an engine; the programs of explanations are compiled when they are first needed. */
 interface Compiled {
@@ -127,7 +125,7 @@ export function serveViewer(): void {
         const use = { ...next.use, problem: problemOf(error) };
         own.compiled = { ...next, use };
         engines.dropWebGpu();
-        emit({ kind: "engine", engine: use } satisfies ViewerEvent);
+        emit({ engine: use } satisfies ViewerEvent);
       });
       return compute(own);
     }
@@ -215,8 +213,7 @@ async function measureSaliency(opened: Opened, className: string): Promise<SeenS
     await writeWeights(program, program.parameters, weights);
     const classifier = { file: network.name, model, head, program, isRandom: isStochastic(network) };
     const index = model.classNames.indexOf(className);
-    const onProgress = (squares: number, of: number) =>
-      emit({ kind: "progress", fraction: squares / of } satisfies ViewerEvent);
+    const onProgress = (squares: number, of: number) => emit({ fraction: squares / of } satisfies ViewerEvent);
     const { drops, ...figures } = await occlude(classifier, input, () => index, { onProgress });
     return { ...figures, map: heat(seen, drops, fullColourOf(drops), 0.65) };
   } finally {
