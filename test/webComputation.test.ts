@@ -3,9 +3,11 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { pathToFileURL } from "node:url";
 import type { Page } from "playwright-core";
+import { writeWebFile } from "../src/exchange/writeWeb.ts";
 import { skippedWithoutChromium } from "./browser.ts";
-import { addTwoClasses, chooser, type HostedApp, hostApp } from "./hostedApp.ts";
+import { addTwoClasses, chooser, type HostedApp, hostApp, wide } from "./hostedApp.ts";
 
 const ADAPTER = "WebGPU 1 (google swiftshader, a software adapter). This adapter computes on the processor";
 
@@ -77,9 +79,22 @@ describe("what computes in the browser app", { skip: skippedWithoutChromium() },
     assert.deepEqual(problems(), []);
     await page.context().close();
   });
+
+  it("is WebGPU in a single file on the disk too", async () => {
+    const file = join(app.folder, "one.html");
+    await writeWebFile(join(app.folder, "colour.safetensors"), file);
+    const { page, problems } = await app.open(wide, pathToFileURL(file).href);
+    await page.setInputFiles(chooser, app.image);
+    const expected = await answerOf(page);
+    await page.getByLabel("Computation").selectOption("webgpu");
+    await page.getByText(ADAPTER).waitFor();
+    assertClose(await answerOf(page), expected);
+    assert.deepEqual(problems(), []);
+    await page.context().close();
+  });
 });
 
-/** Probability of each class, by its name. */
+/** Classes with their probabilities, the most probable first. */
 async function answerOf(page: Page): Promise<ReadonlyMap<string, number>> {
   await page.locator(".status", { hasText: / ms$/ }).waitFor();
   const rows = page.locator(".classes tbody tr");
