@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { nullAdapter } from "../../../test/webgpuAdapter.ts";
 import type { GpuAdapter, WebGpu } from "../../engine/webgpu/api.ts";
 import { DataError, NativeError, ShapeError, UnimplementedError } from "../../errors.ts";
-import { createEngines, problemOf } from "./engines.ts";
+import { createEngines } from "./engines.ts";
 
 const hardware = { vendor: "maker", architecture: "gpu", device: "", description: "" };
 const software = { ...hardware, isFallbackAdapter: true };
@@ -102,12 +102,4 @@ test("what WebGPU cannot do is done by WebAssembly; after a failure of the devic
   );
   assert.equal(devices(), 3);
   engines.dropWebGpu();
-});
-
-test("the remedies of other errors stay", () => {
-  assert.equal(
-    problemOf(new DataError("ants: no image; add images, or remove the class")),
-    "ants: no image; add images, or remove the class",
-  );
-  assert.equal(problemOf("text"), "text");
 });

@@ -5,7 +5,7 @@ import { isSoftware } from "../../engine/webgpu/adapter.ts";
 import type { GpuAdapter, WebGpu } from "../../engine/webgpu/api.ts";
 import { createWebGpuEngine } from "../../engine/webgpu/webgpu.ts";
 import { NativeError, ShapeError, UnimplementedError } from "../../errors.ts";
-import { messageOf } from "./calls.ts";
+import { problemOf } from "./calls.ts";
 
 /** Choices of what computes; `auto` is WebGPU on a hardware adapter, otherwise WebAssembly. */
 export const computations = ["auto", "webgpu", "wasm"] as const;
@@ -109,9 +109,4 @@ function isAdapterFailure(error: unknown): boolean {
 /** True if a call failed because of the graphics adapter of its engine. */
 export function isFailureOf({ name }: Pick<Engine, "name">, error: unknown): boolean {
   return name === "webgpu" && isAdapterFailure(error);
-}
-
-/** Message of an error without a remedy by a flag of the command line. */
-export function problemOf(error: unknown): string {
-  return messageOf(error).replace(/; [^;]*--[a-z][^;]*$/, "");
 }

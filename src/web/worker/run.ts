@@ -15,9 +15,9 @@ import { createOptimizer, type Optimizer } from "../../training/optimizers/optim
 import type { Recipe } from "../../training/recipe.ts";
 import { isFinished, type Position } from "../../training/state.ts";
 import { type TrainingListener, train } from "../../training/train.ts";
-import { messageOf } from "./calls.ts";
+import { messageOf, problemOf } from "./calls.ts";
 import { type Checkpoints, createCheckpoints, initialWeights, loadState, type SavedState } from "./checkpoints.ts";
-import { isFailureOf, problemOf } from "./engines.ts";
+import { isFailureOf } from "./engines.ts";
 import { pointOf, progressOf, testedImage } from "./runFigures.ts";
 import type { RunProgress, TestedImage, TestResult, TrainerEvent } from "./trainerApi.ts";
 import { filtersOf } from "./viewer.ts";

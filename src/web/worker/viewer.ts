@@ -19,8 +19,8 @@ import { classesOf, isStochastic, type Network, operations } from "../../network
 import { sizeOf } from "../../shape.ts";
 import { type ClassHead, checkOutputs, headOfModel } from "../../training/evaluation/classHead.ts";
 import { thresholdsOf } from "../../training/evaluation/multiLabel.ts";
-import { answerCalls, emit } from "./calls.ts";
-import { type Computation, createEngines, type EngineUse, isFailureOf, problemOf } from "./engines.ts";
+import { answerCalls, emit, problemOf } from "./calls.ts";
+import { type Computation, createEngines, type EngineUse, isFailureOf } from "./engines.ts";
 import { compileLayers, type LayerChain } from "./layerChain.ts";
 
 /** A network to open: the bytes of a weights file, or weights embedded in the page. */
