@@ -120,7 +120,7 @@ export function serveViewer(): void {
       const isReplaced = own.compiled !== compiled;
       if (opened !== own || !(isReplaced || isFailureOf(compiled.engine, error))) throw error;
       await turn(async () => {
-        if (own.compiled !== compiled) return;
+        if (opened !== own || own.compiled !== compiled) return;
         const next = await compile(own.model, "wasm");
         const use = { ...next.use, problem: problemOf(error) };
         own.compiled = { ...next, use };
