@@ -1,5 +1,14 @@
 /** AlexNet as published again in 2014, and a version for small images. */
-import { adaptiveAveragePool2d, conv2d, dropout, flatten, linear, maxPool2d, relu } from "../layers/kinds.ts";
+import {
+  adaptiveAveragePool2d,
+  batchNorm2d,
+  conv2d,
+  dropout,
+  flatten,
+  linear,
+  maxPool2d,
+  relu,
+} from "../layers/kinds.ts";
 import type { Network } from "./network.ts";
 
 /** Layers between the first convolution and the linear layers, shared by the two networks. */
@@ -65,4 +74,23 @@ export const alexnetSmall: Network = {
     relu("relu7"),
     linear("fc8", { outFeatures: 1000 }),
   ],
+};
+
+/** Inserts batch normalization after every convolution. */
+function withBatchNorm(layers: Network["layers"]): Network["layers"] {
+  return layers.flatMap((layer): Network["layers"] =>
+    layer.kind === "conv2d" ? [layer, batchNorm2d(layer.name.replace("conv", "norm"))] : [layer],
+  );
+}
+
+/** `alexnet-small` with batch normalization between each convolution and its ReLU. */
+export const alexnetSmallBn: Network = {
+  ...alexnetSmall,
+  name: "alexnet-small-bn",
+  deviations: [
+    "for small images: conv1 is 5×5 with stride 1 and padding 2, where the original has 11×11 with stride 4",
+    "1024 units in the hidden linear layers, where the original has 4096; no adaptive pooling before them",
+    "batch normalization after each convolution (Ioffe and Szegedy 2015, §3.2), where the original has none",
+  ],
+  layers: withBatchNorm(alexnetSmall.layers),
 };

@@ -7,7 +7,7 @@ import { type EngineName, mayResume, storedEngine } from "../engine/select/engin
 import type { PrecisionName } from "../engine/select/precision.ts";
 import { ConfigError, UsageError } from "../errors.ts";
 import { fileNameOf } from "../fileName.ts";
-import type { Network } from "../network/network.ts";
+import { type Network, withInput } from "../network/network.ts";
 import { defaultRecipe, type Recipe } from "../training/recipe.ts";
 import { dependsOnEpochs, lowRateWarning } from "../training/schedule.ts";
 import { refuseChanges } from "./changes.ts";
@@ -193,7 +193,8 @@ async function newPlan(
   const recipe = { ...overridden, monitor };
   const named = settings.network ?? recipe.network;
   const isOpen = named === undefined && recipe.fit === "native";
-  const network = isOpen ? undefined : await loadNetwork(named ?? defaultNetwork(source));
+  const loaded = isOpen ? undefined : await loadNetwork(named ?? defaultNetwork(source));
+  const network = loaded && settings.network === undefined ? forImages(loaded, recipe, source) : loaded;
   return {
     directory: run ?? (await newDirectory(network?.name ?? recipe.fit)),
     source,
@@ -209,6 +210,12 @@ async function newPlan(
     exact: settings.exact ?? false,
     stored: undefined,
   };
+}
+
+/** A recipe's own network takes the channels of native images; a requested network keeps its own. */
+function forImages(network: Network, { fit }: Recipe, { channels }: DatasetSource): Network {
+  const [, ...size] = network.input;
+  return fit === "native" ? withInput(network, [channels, ...size]) : network;
 }
 
 function tuningOf(from: InitFrom, given: RunSettings, recipe: Recipe, places: Members): TuningPlan {
