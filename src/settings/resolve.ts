@@ -12,6 +12,7 @@ import { defaultRecipe, type Recipe } from "../training/recipe.ts";
 import { dependsOnEpochs, lowRateWarning } from "../training/schedule.ts";
 import { refuseChanges } from "./changes.ts";
 import { type DivergencePolicy, divergencePolicySchema } from "./divergencePolicy.ts";
+import { openKeys, type SizedKey } from "./fineTuningDefaults.ts";
 import { type InitFrom, readInitFrom, withInitFrom } from "./initFrom.ts";
 import { defaultNetwork, loadNetwork, loadRecipe, locatedFile } from "./load.ts";
 import { withOverrides } from "./overrides.ts";
@@ -39,6 +40,8 @@ export interface TuningPlan {
   readonly augment: readonly string[];
   /** Pixel values have the scale of the weights, not that of the data set. */
   readonly keepsScale: boolean;
+  /** Values of the recipe that follow from the number of images. */
+  readonly open: readonly SizedKey[];
 }
 
 /** All decisions on a run that do not require its data set. */
@@ -227,6 +230,7 @@ function tuningOf(from: InitFrom, given: RunSettings, recipe: Recipe, places: Me
     keptViews: given.keptViews,
     augment: given.augment ?? (isAugmented ? Object.keys(recipe.augmentation) : []),
     keepsScale: given.normalization === undefined,
+    open: openKeys(given, places),
   };
 }
 
