@@ -102,7 +102,17 @@ interface RunSettings {
   classWeights?: "none" | "balanced" | Record<string, number>;
   sampler?: "shuffle" | "balanced";
   earlyStopping?: number;
-  augment?: readonly ("flip" | "shift" | "lighting" | "jitter" | "erase" | "verticalFlip" | "rotate" | "affine" | "reflectCrop")[];
+  augment?: readonly (
+    | "flip"
+    | "shift"
+    | "lighting"
+    | "jitter"
+    | "erase"
+    | "verticalFlip"
+    | "rotate"
+    | "affine"
+    | "reflectCrop"
+  )[];
   onDivergence?: "stop" | "rollback";
   rollbackFactor?: number;
   maxRollbacks?: number;

@@ -65,9 +65,7 @@ const changes: readonly Change[] = [
   recipeChange("without Nesterov", "faster convergence (Sutskever et al. 2013)", ({ optimizer }) => ({
     optimizer: { ...optimizer, form: "pytorch" } as Recipe["optimizer"],
   })),
-  recipeChange("without averaged weights", "lower variance (Polyak and Juditsky 1992)", () => ({
-    average: undefined,
-  })),
+  recipeChange("with averaged weights", "lower variance (Polyak and Juditsky 1992)", () => ({ average: 0.999 })),
   recipeChange("with label smoothing", "−0.2 points on ImageNet (Szegedy et al. 2016, §7)", () => ({
     labelSmoothing: 0.1,
   })),
