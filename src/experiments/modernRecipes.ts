@@ -1,7 +1,7 @@
 /** Ingredients of the modern recipes, each added or removed in turn: on CIFAR-10, and on Fashion-MNIST with a narrow network. */
 import type { AnyLayer } from "../layers/layer.ts";
-import { findNetwork } from "../network/alexnet.ts";
-import { type Network, withInput } from "../network/network.ts";
+import { alexnetSmallBn, smallLayersWithBatchNorm } from "../network/alexnetOwt.ts";
+import type { Network } from "../network/network.ts";
 import { findRecipe, type Recipe } from "../training/recipe.ts";
 import type { Arm, Experiment, Finding } from "./experiment.ts";
 import { dotsFigure, rowsOf } from "./figures.ts";
@@ -99,15 +99,6 @@ const findings: readonly Finding[] = [
   },
 ];
 
-/** A network with a fraction of the channels and hidden units. */
-function narrowed(network: Network, factor: number): Network {
-  const layers = network.layers.map((layer): AnyLayer => {
-    if ("outChannels" in layer) return { ...layer, outChannels: factor * layer.outChannels };
-    return "outFeatures" in layer ? { ...layer, outFeatures: factor * layer.outFeatures } : layer;
-  });
-  return { ...network, name: `${network.name}-narrow`, layers };
-}
-
 /** Members that follow from the recipe and its network. */
 function partsOf(
   given: Ingredients,
@@ -150,7 +141,7 @@ export const modernSmall: Experiment = {
   minutes: 900,
   needs: ["cifar10"],
   base: { dataset: "cifar10", epochs: 15 },
-  ...partsOf({ recipe: findRecipe("modern-small"), network: findNetwork("alexnet-small-bn") }, "modern-small"),
+  ...partsOf({ recipe: findRecipe("modern-small"), network: alexnetSmallBn }, "modern-small"),
   notes: [...notes, "Shortened: 15 epochs, where the recipe has 60. Regularization gains more in longer runs."],
   quick: { settings: { trainLimit: 500, testLimit: 200, epochs: 1 } },
 };
@@ -167,7 +158,12 @@ export const modernFashion: Experiment = {
   ...partsOf(
     {
       recipe: findRecipe("modern-fashion"),
-      network: withInput(narrowed(findNetwork("alexnet-small-bn"), 1 / 4), [1, 28, 28]),
+      network: {
+        ...alexnetSmallBn,
+        name: "alexnet-small-bn-narrow",
+        input: [1, 28, 28],
+        layers: smallLayersWithBatchNorm(1 / 4),
+      },
     },
     "modern-fashion",
   ),
