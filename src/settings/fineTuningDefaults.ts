@@ -6,7 +6,7 @@ import type { RunSettings } from "./settings.ts";
 /** Values of a recipe that depend on the number of images. */
 export type SizedKey = "epochs" | "batchSize" | "schedule";
 
-/** About this many steps suit sets of 200 to 4,000 images; measured, see docs/fine-tuning.md. */
+/** Steps of a medium set, before batches are rounded down; 400 reach the figures of docs/results.md on 100 images. */
 const STEPS = 600;
 const batches = { least: 8, most: 64 } as const;
 const epochs = { least: 4, most: 40 } as const;
