@@ -21,10 +21,7 @@ export function fineTuningDefaults(images: number): Pick<Recipe, SizedKey> {
   };
 }
 
-/**
- * Keys that neither a flag nor a recipe sets: all or none of them depend on a `--recipe`, and each on its own flag. `places` are values at paths in
- * the recipe, such as `schedule.floor`.
- */
+/** Keys that no setting determines: none if a recipe is given. `places` are values at paths in the recipe, such as `schedule.floor`. */
 export function openKeys(given: RunSettings, places: Members): readonly SizedKey[] {
   if (given.recipe !== undefined) return [];
   const placed = Object.keys(places).map((place) => place.split(".")[0]);
