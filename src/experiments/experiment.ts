@@ -29,6 +29,7 @@ export interface EvaluationSpec {
   /** Number of networks whose probabilities are averaged. */
   readonly networks: number;
   readonly tenCrop?: true;
+  readonly flip?: true;
   /** Default: the test images. */
   readonly split?: "train";
   readonly limit?: number;

@@ -2,7 +2,7 @@
 import type { Model } from "../checkpoint/metadata.ts";
 import type { InferencePrecision } from "../engine/engine.ts";
 import { copyOfInput, type ImageInput, loadDecoder, nameOfInput, readImageInput } from "../image/files/imageInput.ts";
-import { tenCropViews } from "../image/prepare/views.ts";
+import { viewsOf } from "../image/prepare/views.ts";
 import type { HeadName } from "../network/head.ts";
 import { sizeOf } from "../shape.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
@@ -86,7 +86,7 @@ async function evaluateModel(
   requireThreshold(options.threshold);
   const { preprocessing } = model;
   // Refuses unsuitable views before the data set is loaded.
-  if (options.tenCrop) tenCropViews(preprocessing);
+  viewsOf(preprocessing, options);
   // Modules that read data sets are loaded here, so that a first prediction does not wait for them.
   const { loadEvaluationData } = await import("./evaluationData.ts");
   const { createThreadedPreparation } = await import("../dataset/prepare/threadedPreparation.ts");

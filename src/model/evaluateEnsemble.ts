@@ -1,6 +1,6 @@
 /** Evaluation of an ensemble of trained networks. */
 import { createThreadedPreparation } from "../dataset/prepare/threadedPreparation.ts";
-import { tenCropViews } from "../image/prepare/views.ts";
+import { viewsOf } from "../image/prepare/views.ts";
 import { checkSamePictures, columnsOf, type Member, scoreEnsemble } from "../training/evaluation/ensemble.ts";
 import { evaluateInDetail } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
@@ -57,12 +57,12 @@ type Prepared = Omit<Member, "onCorrect">;
 async function membersOf(
   opened: readonly ClassModel[],
   data: EvaluationData[],
-  { tenCrop, seed = 0, threshold, ...options }: EvaluateRunOptions,
+  { tenCrop, flip, seed = 0, threshold, ...options }: EvaluateRunOptions,
 ): Promise<readonly Prepared[]> {
   const classNames = classesOf(opened);
   const ways = opened.map(({ file, model }) => ({
     columns: columnsOf(classNames, model.classNames, file),
-    views: tenCrop ? tenCropViews(model.preprocessing) : undefined,
+    views: viewsOf(model.preprocessing, { tenCrop, flip }),
   }));
   const members: Prepared[] = [];
   for (const [i, { path, file, model, isForeign, head, program, threads }] of opened.entries()) {
