@@ -1,5 +1,6 @@
 /** Adds a chain of operations to a plan, forward and backward. */
 import { hoistMaxPool } from "../../hoistMaxPool.ts";
+import { learned } from "../../learned.ts";
 import { sizeOf } from "../../shape.ts";
 import type { AnyOp, CompileRequest, OpKind } from "../engine.ts";
 import { activationHelpers, binaryGradient, softmaxGradient, transpose } from "./kernels/elements.ts";
@@ -27,6 +28,8 @@ export interface PlannedParameter {
   readonly layout: Layout;
   readonly value: PlannedBuffer;
   readonly gradient: PlannedBuffer | undefined;
+  /** True for a statistic that training passes update. */
+  readonly isUpdated: boolean;
 }
 
 /** The kernels of a program, and the buffers that the host writes and reads. */
@@ -44,6 +47,8 @@ export interface PlannedChain {
   readonly positiveWeights: PlannedBuffer | undefined;
   readonly outputGradient: PlannedBuffer | undefined;
   readonly inputGradient: PlannedBuffer | undefined;
+  /** Throws ShapeError for a training pass of a number of images that has no statistics. */
+  checkTraining(images: number): void;
 }
 
 interface Link extends Built {
@@ -52,17 +57,24 @@ interface Link extends Built {
   readonly isReached: boolean;
 }
 
-/** Plans a chain of operations. Throws UnimplementedError for an operation that the engine lacks. */
+/** Plans a chain of operations. */
 export function planChain(request: CompileRequest, limits: TileLimits, training: boolean): PlannedChain {
-  const { batchSize, inputShape } = request;
+  const { batchSize, inputShape, frozen = [] } = request;
   const plan = new Plan();
   const parameters = new Map<string, PlannedParameter>();
+  const trains = (operation: string) => training && !frozen.includes(operation);
+  const checks: ((images: number) => void)[] = [];
+  const checkTraining = (images: number) => {
+    for (const check of checks) check(images);
+  };
   const context: BuildContext = {
     plan,
     batchSize,
     training,
     limits,
-    parameter: parameterOf(plan, request, training, parameters),
+    parameter: parameterOf(plan, request, trains, parameters),
+    usesBatchStatistics: trains,
+    checkTraining: (check) => void checks.push(check),
   };
   const images = plan.kept(4 * batchSize * sizeOf(inputShape));
   const input = addReordered(context, images, extentsOf(inputShape), "fromPlain");
@@ -72,7 +84,7 @@ export function planChain(request: CompileRequest, limits: TileLimits, training:
   // Read after the last kernel, and by the kernel of the loss.
   Object.assign(output, { isKept: true, firstStep: 0, lastStep: Number.POSITIVE_INFINITY });
   const forwardEnd = plan.dispatches.length;
-  const common = { plan, images, output, forwardEnd, parameters: [...parameters.values()] };
+  const common = { plan, images, output, forwardEnd, parameters: [...parameters.values()], checkTraining };
   if (!training) {
     const none = {
       targets: undefined,
@@ -91,7 +103,7 @@ export function planChain(request: CompileRequest, limits: TileLimits, training:
 function addForward(context: BuildContext, request: CompileRequest, input: FeatureMap) {
   const { frozen = [], inputGradient = false } = request;
   const ops = hoistMaxPool(request.ops);
-  const firstTrained = ops.findIndex((op) => op.parameters.length > 0 && !frozen.includes(op.name));
+  const firstTrained = ops.findIndex((op) => learned(op.parameters).length > 0 && !frozen.includes(op.name));
   const isReached = (i: number) => context.training && (inputGradient || (firstTrained >= 0 && i >= firstTrained));
   const links: Link[] = [];
   let last = input;
@@ -181,16 +193,18 @@ function addLoss(context: BuildContext, { batchSize, loss, ops, inputShape }: Co
 
 function parameterOf(
   plan: Plan,
-  { ops, frozen = [] }: CompileRequest,
-  training: boolean,
+  { ops }: CompileRequest,
+  trains: (operation: string) => boolean,
   parameters: Map<string, PlannedParameter>,
 ): BuildContext["parameter"] {
   return (operation, role, layout) => {
     const name = `${operation}.${role}`;
-    const shape = ops.flatMap((op) => op.parameters).find((parameter) => parameter.name === name)?.shape ?? [];
+    const declared = ops.flatMap((op) => op.parameters).find((parameter) => parameter.name === name);
+    const { shape = [], isStatistic = false } = declared ?? {};
     const bytes = 4 * layout.length;
-    const gradient = training && !frozen.includes(operation) ? plan.kept(bytes) : undefined;
-    const parameter = { name, shape, layout, value: plan.kept(bytes), gradient };
+    const gradient = trains(operation) && !isStatistic ? plan.kept(bytes) : undefined;
+    const isUpdated = trains(operation) && isStatistic;
+    const parameter = { name, shape, layout, value: plan.kept(bytes), gradient, isUpdated };
     parameters.set(name, parameter);
     return parameter;
   };

@@ -16,6 +16,7 @@ interface StoredParameter {
   readonly name: string;
   readonly value: EngineTensor;
   readonly gradient: EngineTensor | undefined;
+  readonly isUpdated: boolean;
 }
 
 /** A chain in device memory. */
@@ -116,8 +117,9 @@ function runKernels(
 }
 
 function parametersOf({ parameters }: PlannedChain, buffer: Compiled["buffer"]): readonly StoredParameter[] {
-  return parameters.map(({ name, shape, layout, value, gradient }) => ({
+  return parameters.map(({ name, shape, layout, value, gradient, isUpdated }) => ({
     name,
+    isUpdated,
     value: { name, shape, layout, buffer: buffer(value) },
     gradient: gradient && { name: `gradient of ${name}`, shape, layout, buffer: buffer(gradient) },
   }));

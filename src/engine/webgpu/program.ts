@@ -182,6 +182,7 @@ function trainingPasses(compiled: Compiled, calls: Promise<unknown>[], evaluate:
       return evaluate(...given);
     },
     async forwardTraining(images, count, draws) {
+      chain.checkTraining(count);
       start(images, count, draws);
       stepCount = count;
       return remember(calls, readInto(takeResults(), count));
@@ -198,6 +199,7 @@ function trainingPasses(compiled: Compiled, calls: Promise<unknown>[], evaluate:
     },
     async forwardBackward(images, targets, count, draws): Promise<StepReading> {
       requireTargets(outputShape, targets, count);
+      chain.checkTraining(count);
       tensors.requireOpen();
       const results = takeResults();
       const length = count * outputSize;
@@ -234,6 +236,7 @@ function requireTargets(outputShape: readonly number[], targets: Float32Array, c
 function trainingTensors({ parameters, tensors, inputGradient }: Compiled) {
   const trained = parameters.flatMap(({ name, value, gradient }) => (gradient ? [{ name, value, gradient }] : []));
   const frozen = parameters.flatMap(({ name, value, gradient }) => (gradient ? [] : [{ name, value }]));
+  const updated = parameters.filter(({ isUpdated }) => isUpdated);
   return {
     parameters: trained,
     frozen,
@@ -243,8 +246,9 @@ function trainingTensors({ parameters, tensors, inputGradient }: Compiled) {
     compileUpdate: (assignments) => tensors.compileUpdate(assignments),
     sumOfSquares: (all) => tensors.sumOfSquares(all),
     async firstNonFinite(of) {
-      const searched = trained.map(({ value, gradient }) => (of === "values" ? value : gradient));
-      return trained[await tensors.firstNonFinite(of, searched)]?.name;
+      const searched = of === "values" ? [...trained, ...updated] : trained;
+      const found = of === "values" ? searched.map(({ value }) => value) : trained.map(({ gradient }) => gradient);
+      return searched[await tensors.firstNonFinite(of, found)]?.name;
     },
   } satisfies Partial<TrainingProgram>;
 }

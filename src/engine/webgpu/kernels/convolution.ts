@@ -1,6 +1,7 @@
 /**
  * The three products of a convolution, by their factors. Maps are [image, y, x, channel], weights [group, tap, input channel, output channel] with the
- * taps of the window row by row. A linear layer is a convolution of a map of one pixel.
+ * taps of the window row by row. A linear layer is a convolution of a map of one pixel. A locally connected layer has a group for each pixel, and its
+ * images as rows.
  */
 import { four, loadAlongDepth, rowsOf, vectorAt } from "./factors.ts";
 import { elementOf, type Factor, type Product, put } from "./product.ts";
@@ -19,6 +20,8 @@ export interface Convolution {
   readonly padding: number;
   readonly groups: number;
   readonly batchSize: number;
+  /** Each output pixel has weights of its own. */
+  readonly isLocal?: boolean;
 }
 
 /** Derived extents: channels of a group, taps, pixels of the output. */
@@ -32,6 +35,18 @@ export function extentsOf(c: Convolution) {
   };
 }
 
+/** Rows of a product that are the pixels of a map, with its groups; `at` declares image, pixel, and group of channels of row `m`. */
+function rowsOfMap({ batchSize, groups, isLocal }: Convolution, pixels: number) {
+  return isLocal
+    ? { rows: "step.images", maxRows: batchSize, groups: pixels, at: "let image = m; let p = group; let block = 0u;" }
+    : {
+        rows: `step.images * ${pixels}u`,
+        maxRows: batchSize * pixels,
+        groups,
+        at: `let image = m / ${pixels}u; let p = m % ${pixels}u; let block = group;`,
+      };
+}
+
 /** `let ${tap}, ${channel}` of index `k` of [taps][channels]. */
 function split(k: string, taps: number, channels: number): string {
   return taps === 1 ? `let tap = 0u; let c = ${k};` : `let tap = ${k} / ${channels}u; let c = ${k} % ${channels}u;`;
@@ -40,6 +55,7 @@ function split(k: string, taps: number, channels: number): string {
 /** Input pixels under the window of output pixel m, along the depth [tap][channel]. */
 function windows(c: Convolution): Factor {
   const { ins, taps, pixels, inPixels } = extentsOf(c);
+  const { rows, at } = rowsOfMap(c, pixels);
   const depth = taps * ins;
   const load = loadAlongDepth("a", {
     operand: "xs",
@@ -53,9 +69,9 @@ function windows(c: Convolution): Factor {
   return {
     along: "depth",
     text: `fn aFixed(m: u32, group: u32) -> vec4i {
-  if (m >= step.images * ${pixels}u) { return vec4i(0, -1000000, -1000000, 0); }
-  let p = m % ${pixels}u;
-  return vec4i(i32(m / ${pixels}u * ${inPixels * c.inChannels}u + group * ${ins}u),
+  if (m >= ${rows}) { return vec4i(0, -1000000, -1000000, 0); }
+  ${at}
+  return vec4i(i32(image * ${inPixels * c.inChannels}u + block * ${ins}u),
     i32(p / ${c.outWidth}u * ${c.stride}u) - ${c.padding}, i32(p % ${c.outWidth}u * ${c.stride}u) - ${c.padding}, 0);
 }
 ${load}`,
@@ -66,10 +82,12 @@ ${load}`,
 export function forwardProduct(c: Convolution, relu: boolean): Product {
   const { ins, outs, taps, pixels } = extentsOf(c);
   const depth = taps * ins;
+  const { at: _, ...rows } = rowsOfMap(c, pixels);
+  const all = rows.groups * outs;
   const bias =
     outs % 4 === 0
       ? "bias[i / 4u]"
-      : `vec4f(${[0, 1, 2, 3].map((j) => `bias[min(i + ${j}u, ${c.outChannels - 1}u)]`).join(", ")})`;
+      : `vec4f(${[0, 1, 2, 3].map((j) => `bias[min(i + ${j}u, ${all - 1}u)]`).join(", ")})`;
   const out = elementOf(outs);
   return {
     operands: [
@@ -78,16 +96,14 @@ export function forwardProduct(c: Convolution, relu: boolean): Product {
     ],
     a: windows(c),
     b: rowsOf("w", `${depth}u`, outs, `group * ${depth * outs}u`, outs),
-    rows: `step.images * ${pixels}u`,
-    maxRows: c.batchSize * pixels,
+    ...rows,
     columns: outs,
     depth: `${depth}u`,
-    groups: c.groups,
     finish: `${put("y", outs)}
 fn finish(m: u32, n: u32, group: u32, v: vec4f) {
   let i = group * ${outs}u + n;
   let sum = v + ${bias};
-  put_y(m * ${c.outChannels}u + i, n, ${relu ? "max(sum, vec4f())" : "sum"});
+  put_y(m * ${all}u + i, n, ${relu ? "max(sum, vec4f())" : "sum"});
 }`,
   };
 }
@@ -101,52 +117,59 @@ export function forwardResults(c: Convolution): readonly Operand[] {
   ];
 }
 
-/** Output gradients that an input pixel m reaches, along the depth [tap][output channel]. */
+/** Declares the output pixel (y, x) that tap `tap` of input pixel (f.${axes}) reaches, or returns `zero` if there is none. */
+function outputOf(c: Convolution, axes: "yz" | "zw", zero: string): string {
+  const { stride, kernelSize, outHeight, outWidth } = c;
+  const unstrided =
+    stride === 1
+      ? "let y = ty; let x = tx;"
+      : `if (ty < 0 || tx < 0 || ty % ${stride} != 0 || tx % ${stride} != 0) { return ${zero}; }
+  let y = ty / ${stride}; let x = tx / ${stride};`;
+  return `let ty = f.${axes[0]} - i32(tap / ${kernelSize}u); let tx = f.${axes[1]} - i32(tap % ${kernelSize}u);
+  ${unstrided}
+  if (u32(y) >= ${outHeight}u || u32(x) >= ${outWidth}u) { return ${zero}; }`;
+}
+
+/** Output gradients that an input pixel reaches, along the depth [tap][output channel]. */
 function reached(c: Convolution): Factor {
   const { outs, taps, pixels, inPixels } = extentsOf(c);
-  const depth = taps * outs;
-  const unstrided = (zero: string) =>
-    c.stride === 1
-      ? "let y = ty; let x = tx;"
-      : `if (ty < 0 || tx < 0 || ty % ${c.stride} != 0 || tx % ${c.stride} != 0) { return ${zero}; }
-  let y = ty / ${c.stride}; let x = tx / ${c.stride};`;
+  const { rows, at } = rowsOfMap(c, inPixels);
   const load = loadAlongDepth("a", {
     operand: "dy",
     isVector: outs % 4 === 0,
-    outside: `k >= ${depth}u`,
+    outside: `k >= ${taps * outs}u`,
     index: (zero) => `${split("k", taps, outs)}
-  let ty = f.y - i32(tap / ${c.kernelSize}u); let tx = f.z - i32(tap % ${c.kernelSize}u);
-  ${unstrided(zero)}
-  if (u32(y) >= ${c.outHeight}u || u32(x) >= ${c.outWidth}u) { return ${zero}; }
+  ${outputOf(c, "yz", zero)}
   let i = u32(f.x + (y * ${c.outWidth} + x) * ${c.outChannels}) + c;`,
   });
   return {
     along: "depth",
     text: `fn aFixed(m: u32, group: u32) -> vec4i {
-  if (m >= step.images * ${inPixels}u) { return vec4i(0, -1000000, -1000000, 0); }
-  let p = m % ${inPixels}u;
-  return vec4i(i32(m / ${inPixels}u * ${pixels * c.outChannels}u + group * ${outs}u),
+  if (m >= ${rows}) { return vec4i(0, -1000000, -1000000, 0); }
+  ${at}
+  return vec4i(i32(image * ${pixels * c.outChannels}u + block * ${outs}u),
     i32(p / ${c.width}u) + ${c.padding}, i32(p % ${c.width}u) + ${c.padding}, 0);
 }
 ${load}`,
   };
 }
 
-/** Weights of input channel n, along the depth [tap][output channel]. */
+/** Weights of input channel n, along the depth [tap][output channel]; with a kernel for each output pixel, that of the pixel which the tap reaches. */
 function transposedWeights(c: Convolution): Factor {
   const { ins, outs, taps } = extentsOf(c);
+  const kernel = taps * ins * outs;
   const load = loadAlongDepth("b", {
     operand: "w",
     isVector: outs % 4 === 0,
     outside: `k >= ${taps * outs}u || f.y >= ${ins}`,
-    index: () => `${split("k", taps, outs)}
-  let i = u32(f.x) + tap * ${ins * outs}u + c;`,
+    index: (zero) => `${split("k", taps, outs)}
+  ${c.isLocal ? `${outputOf(c, "zw", zero)} let own = u32(y * ${c.outWidth} + x) * ${kernel}u;` : "let own = 0u;"}
+  let i = u32(f.x) + own + tap * ${ins * outs}u + c;`,
   });
-  return {
-    along: "depth",
-    text: `fn bFixed(n: u32, group: u32) -> vec4i { return vec4i(i32((group * ${taps * ins}u + n) * ${outs}u), i32(n), 0, 0); }
-${load}`,
-  };
+  const fixed = c.isLocal
+    ? `i32(n * ${outs}u), i32(n), i32(group / ${c.width}u) + ${c.padding}, i32(group % ${c.width}u) + ${c.padding}`
+    : `i32(group * ${kernel}u + n * ${outs}u), i32(n), 0, 0`;
+  return { along: "depth", text: `fn bFixed(n: u32, group: u32) -> vec4i { return vec4i(${fixed}); }\n${load}` };
 }
 
 /** dx = the sum over the window of dy · w; where the input is the output of a fused ReLU, 0 where it is 0. */
@@ -156,6 +179,7 @@ export function inputGradientProduct(c: Convolution, isMasked: boolean): Product
     ins % 4 === 0
       ? "z[i / 4u]"
       : `vec4f(${[0, 1, 2, 3].map((j) => `z[min(i + ${j}u, arrayLength(&z) - 1u)]`).join(", ")})`;
+  const { at: _, ...rows } = rowsOfMap(c, inPixels);
   const value = isMasked ? `select(vec4f(), v, ${at} > vec4f())` : "v";
   return {
     operands: [
@@ -164,14 +188,12 @@ export function inputGradientProduct(c: Convolution, isMasked: boolean): Product
     ],
     a: reached(c),
     b: transposedWeights(c),
-    rows: `step.images * ${inPixels}u`,
-    maxRows: c.batchSize * inPixels,
+    ...rows,
     columns: ins,
     depth: `${taps * outs}u`,
-    groups: c.groups,
     finish: `${put("dx", ins)}
 fn finish(m: u32, n: u32, group: u32, v: vec4f) {
-  let i = m * ${c.inChannels}u + group * ${ins}u + n;
+  let i = m * ${rows.groups * ins}u + group * ${ins}u + n;
   put_dx(i, n, ${value});
 }`,
   };
@@ -183,50 +205,50 @@ export function inputGradientResults(c: Convolution, isMasked: boolean): readonl
   return isMasked ? [{ name: "z", access: "read", element }, dx] : [dx];
 }
 
-/** Inputs of the weight in row m of [tap][channel], for every output pixel; a last row of ones makes the bias' gradient. */
+/** Depth of the weight gradient: the output pixels of all images, or those of the group, one in each image. */
+const depthOf = (c: Convolution) => (c.isLocal ? "step.images" : `(step.images * ${extentsOf(c).pixels}u)`);
+
+/** Inputs of the weight in row m of [tap][channel], along that depth; a last row of ones makes the bias' gradient. */
 function inputsOf(c: Convolution): Factor {
   const { ins, taps, pixels, inPixels } = extentsOf(c);
   const rows = taps * ins;
   const isVector = ins % 4 === 0;
-  const pixel = `let p = k % ${pixels}u; let base = i32(k / ${pixels}u * ${inPixels * c.inChannels}u);
-  let y0 = i32(p / ${c.outWidth}u * ${c.stride}u); let x0 = i32(p % ${c.outWidth}u * ${c.stride}u);`;
-  const depth = `step.images * ${pixels}u`;
-  const outside = `u32(y) >= ${c.height}u || u32(x) >= ${c.width}u`;
-  const fixed = `${split("m", taps, ins)}
-  let at = vec4i(i32(c + group * ${ins}u), i32(tap / ${c.kernelSize}u) - ${c.padding}, i32(tap % ${c.kernelSize}u) - ${c.padding}, 0);`;
-  if (isVector) {
-    return {
-      along: "across",
-      text: `fn aFixed(m: u32, group: u32) -> vec4i {
-  if (m >= ${rows}u) { return vec4i(0, 0, 0, select(2, 1, m == ${rows}u)); }
-  ${fixed}
-  return at;
-}
-fn aLoad(f: vec4i, k: u32) -> vec4f {
-  if (k >= ${depth} || f.w == 2) { return vec4f(); }
-  if (f.w == 1) { return vec4f(1.0, 0.0, 0.0, 0.0); }
-  ${pixel}
-  let y = y0 + f.y; let x = x0 + f.z;
-  if (${outside}) { return vec4f(); }
-  let i = u32(base + (y * ${c.width} + x) * ${c.inChannels} + f.x);
-  return ${vectorAt("xs")};
-}`,
-    };
-  }
+  const row = (p: string) => `i32(${p} / ${c.outWidth}u * ${c.stride}u)`;
+  const column = (p: string) => `i32(${p} % ${c.outWidth}u * ${c.stride}u)`;
+  const size = inPixels * c.inChannels;
+  const [pixel, own] = c.isLocal
+    ? [`let base = i32(k * ${size}u); let y0 = ${-c.padding}; let x0 = ${-c.padding};`, [row("group"), column("group")]]
+    : [
+        `let p = k % ${pixels}u; let base = i32(k / ${pixels}u * ${size}u);
+  let y0 = ${row("p")} - ${c.padding}; let x0 = ${column("p")} - ${c.padding};`,
+        ["0", "0"],
+      ];
+  const depth = depthOf(c);
+  const [type, zero, one, value] = isVector
+    ? ["vec4f", "vec4f()", "vec4f(1.0, 0.0, 0.0, 0.0)", vectorAt("xs")]
+    : ["f32", "0.0", "1.0", "xs[i]"];
+  const [fixed, load] = isVector
+    ? ["aAt(m, group)", "aOne(f, base, y0, x0)"]
+    : ["vec4i(i32(m), i32(group), 0, 0)", four("aOne(aAt(u32(f.x) + $, u32(f.y)), base, y0, x0)")];
   return {
     along: "across",
-    text: `fn aFixed(m: u32, group: u32) -> vec4i { return vec4i(i32(m), i32(group), 0, 0); }
-fn aOne(m: u32, group: u32, base: i32, y0: i32, x0: i32) -> f32 {
-  if (m >= ${rows}u) { return select(0.0, 1.0, m == ${rows}u); }
-  ${fixed}
-  let y = y0 + at.y; let x = x0 + at.z;
-  if (${outside}) { return 0.0; }
-  return xs[u32(base + (y * ${c.width} + x) * ${c.inChannels} + at.x)];
+    text: `fn aAt(m: u32, group: u32) -> vec4i {
+  if (m >= ${rows}u) { return vec4i(0, 0, 0, select(2, 1, m == ${rows}u)); }
+  ${split("m", taps, ins)}
+  return vec4i(i32(c${c.isLocal ? "" : ` + group * ${ins}u`}), i32(tap / ${c.kernelSize}u) + ${own[0]}, i32(tap % ${c.kernelSize}u) + ${own[1]}, 0);
 }
+fn aOne(f: vec4i, base: i32, y0: i32, x0: i32) -> ${type} {
+  if (f.w > 0) { return select(${zero}, ${one}, f.w == 1); }
+  let y = y0 + f.y; let x = x0 + f.z;
+  if (u32(y) >= ${c.height}u || u32(x) >= ${c.width}u) { return ${zero}; }
+  let i = u32(base + (y * ${c.width} + x) * ${c.inChannels} + f.x);
+  return ${value};
+}
+fn aFixed(m: u32, group: u32) -> vec4i { return ${fixed}; }
 fn aLoad(f: vec4i, k: u32) -> vec4f {
   if (k >= ${depth}) { return vec4f(); }
   ${pixel}
-  return ${four("aOne(u32(f.x) + $, u32(f.y), base, y0, x0)")};
+  return ${load};
 }`,
   };
 }
@@ -235,18 +257,19 @@ fn aLoad(f: vec4i, k: u32) -> vec4f {
 export function weightGradientProduct(c: Convolution): Product {
   const { ins, outs, taps, pixels } = extentsOf(c);
   const rows = taps * ins;
+  const groups = c.isLocal ? pixels : c.groups;
   return {
     operands: [
       { name: "xs", access: "read", element: elementOf(ins) },
       { name: "dy", access: "read", element: elementOf(outs) },
     ],
     a: inputsOf(c),
-    b: rowsOf("dy", `step.images * ${pixels}u`, outs, `group * ${outs}u`, c.outChannels),
+    b: rowsOf("dy", depthOf(c), outs, `group * ${outs}u`, groups * outs),
     rows: `${rows + 1}u`,
     maxRows: rows + 1,
     columns: outs,
-    depth: `(step.images * ${pixels}u)`,
-    groups: c.groups,
+    depth: depthOf(c),
+    groups,
     finish: `${put("dw", outs)}
 ${put("db", outs)}
 fn finish(m: u32, n: u32, group: u32, v: vec4f) {

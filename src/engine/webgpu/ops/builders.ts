@@ -1,10 +1,10 @@
 /** Builders of the WebGPU engine by kind of operation, including the short ones. */
-import { UnimplementedError } from "../../../errors.ts";
 import type { Op, OpKind } from "../../engine.ts";
 import { dropoutMask, transpose } from "../kernels/elements.ts";
 import { normBackward, normForward, normTerms, power } from "../kernels/norm.ts";
 import { place } from "../kernels/pools.ts";
 import { activationBuilders } from "./activations.ts";
+import { buildBatchNorm2d } from "./batchNorm2d.ts";
 import {
   addElements,
   addGradient,
@@ -101,23 +101,18 @@ const buildDropout: Builder<"dropout"> = (context, op, input) => {
 };
 
 /** Builders by kind. */
-const builders: { readonly [K in OpKind]?: Builder<K> } = {
+const builders: { readonly [K in OpKind]: Builder<K> } = {
   ...activationBuilders,
   ...poolBuilders,
   ...weightedBuilders,
+  batchNorm2d: buildBatchNorm2d,
   flatten: buildFlatten,
   localResponseNorm: buildLocalResponseNorm,
   dropout: buildDropout,
 };
 
-/** True for the kinds that the engine has. */
-export function hasBuilder(kind: OpKind): boolean {
-  return builders[kind] !== undefined;
-}
-
-/** Adds an operation. Throws UnimplementedError for a kind that the engine lacks. */
+/** Adds an operation. */
 export function build<K extends OpKind>(context: BuildContext, op: Op<K>, input: FeatureMap, site: Site): Built {
-  const builder: Builder<K> | undefined = builders[op.kind];
-  if (builder) return builder(context, op, input, site);
-  throw new UnimplementedError(`${op.name}: the webgpu engine has no ${op.kind}; use --engine onednn or wasm`);
+  const builder: Builder<K> = builders[op.kind];
+  return builder(context, op, input, site);
 }

@@ -22,8 +22,14 @@ export interface BuildContext {
   readonly training: boolean;
   readonly limits: TileLimits;
   /** Memory of a parameter, and of its gradient if it is trained. */
-  parameter(operation: string, role: "weight" | "bias", layout: Layout): StoredBuffers;
+  parameter(operation: string, role: ParameterRole, layout: Layout): StoredBuffers;
+  /** True if training passes normalize by the statistics of their batch. */
+  usesBatchStatistics(operation: string): boolean;
+  /** Adds a check of the number of images of a training pass. */
+  checkTraining(check: (images: number) => void): void;
 }
+
+type ParameterRole = "weight" | "bias" | "running_mean" | "running_var";
 
 export interface StoredBuffers {
   readonly value: PlannedBuffer;
@@ -94,17 +100,39 @@ export const write = (name: string, buffer: PlannedBuffer, element: Operand["ele
   element,
 });
 
+/** WGSL of a kernel: its body, and functions that it calls. */
+interface Text {
+  readonly body: string;
+  readonly helpers?: string;
+}
+
+/** Adds a kernel with `count` threads. */
+export function addCount(
+  { plan }: BuildContext,
+  work: string,
+  operands: readonly Named[],
+  { count, ...text }: Text & { readonly count: number },
+): void {
+  const workgroups = Math.ceil(count / THREADS);
+  plan.add({
+    work,
+    operands,
+    code: elementwise(operands, { count: `${count}u`, ...text }),
+    workgroups: () => workgroups,
+  });
+}
+
 /** Adds a kernel with one thread for each of `each` elements of an image. */
 export function addElements(
   { plan }: BuildContext,
   work: string,
   operands: readonly Named[],
-  { each, body, helpers = "" }: { readonly each: number; readonly body: string; readonly helpers?: string },
+  { each, ...text }: Text & { readonly each: number },
 ): void {
   plan.add({
     work,
     operands,
-    code: elementwise(operands, { count: `step.images * ${each}u`, body, helpers }),
+    code: elementwise(operands, { count: `step.images * ${each}u`, ...text }),
     workgroups: (images) => Math.ceil((images * each) / THREADS),
   });
 }
@@ -115,7 +143,7 @@ export function addGradient(
   work: string,
   input: FeatureMap,
   operands: readonly Named[],
-  { body, helpers = "" }: { readonly body: string; readonly helpers?: string },
+  { body, helpers = "" }: Text,
 ): FeatureMap {
   const target = mapOf(context, input);
   const known = operands.find(({ buffer }) => buffer === input.buffer)?.name;
