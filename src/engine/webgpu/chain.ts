@@ -3,8 +3,7 @@ import { hoistMaxPool } from "../../hoistMaxPool.ts";
 import { learned } from "../../learned.ts";
 import { sizeOf } from "../../shape.ts";
 import type { AnyOp, CompileRequest, OpKind } from "../engine.ts";
-import { activationHelpers, binaryGradient, softmaxGradient, transpose } from "./kernels/elements.ts";
-import type { TileLimits } from "./kernels/tiles.ts";
+import { activationHelpers, binaryGradient, softmaxGradient, transposed } from "./kernels/elements.ts";
 import { build } from "./ops/builders.ts";
 import {
   addElements,
@@ -18,7 +17,7 @@ import {
   sizeOfMap,
   write,
 } from "./ops/op.ts";
-import { Plan, type PlannedBuffer } from "./plan.ts";
+import { keep, Plan, type PlanLimits, type PlannedBuffer } from "./plan.ts";
 import type { Layout } from "./weights.ts";
 
 /** A parameter, and its gradient if it is trained. */
@@ -43,10 +42,10 @@ export interface PlannedChain {
   readonly forwardEnd: number;
   readonly lossEnd: number;
   /** For training: targets, the gradient of the plain output, the plain gradient of the images. */
-  readonly targets: PlannedBuffer | undefined;
-  readonly positiveWeights: PlannedBuffer | undefined;
-  readonly outputGradient: PlannedBuffer | undefined;
-  readonly inputGradient: PlannedBuffer | undefined;
+  readonly targets?: PlannedBuffer;
+  readonly positiveWeights?: PlannedBuffer | undefined;
+  readonly outputGradient?: PlannedBuffer;
+  readonly inputGradient?: PlannedBuffer | undefined;
   /** Throws ShapeError for a training pass of a number of images that has no statistics. */
   checkTraining(images: number): void;
 }
@@ -58,9 +57,9 @@ interface Link extends Built {
 }
 
 /** Plans a chain of operations. */
-export function planChain(request: CompileRequest, limits: TileLimits, training: boolean): PlannedChain {
+export function planChain(request: CompileRequest, limits: PlanLimits, training: boolean): PlannedChain {
   const { batchSize, inputShape, frozen = [] } = request;
-  const plan = new Plan();
+  const plan = new Plan(limits);
   const parameters = new Map<string, PlannedParameter>();
   const trains = (operation: string) => training && !frozen.includes(operation);
   const checks: ((images: number) => void)[] = [];
@@ -80,20 +79,11 @@ export function planChain(request: CompileRequest, limits: TileLimits, training:
   const input = addReordered(context, images, extentsOf(inputShape), "fromPlain");
   const { links, last } = addForward(context, request, input);
   plan.enter("loss", "forward");
-  const output = addReordered(context, last.buffer, last, "toPlain").buffer;
   // Read after the last kernel, and by the kernel of the loss.
-  Object.assign(output, { isKept: true, firstStep: 0, lastStep: Number.POSITIVE_INFINITY });
+  const output = keep(addReordered(context, last.buffer, last, "toPlain").buffer);
   const forwardEnd = plan.dispatches.length;
   const common = { plan, images, output, forwardEnd, parameters: [...parameters.values()], checkTraining };
-  if (!training) {
-    const none = {
-      targets: undefined,
-      positiveWeights: undefined,
-      outputGradient: undefined,
-      inputGradient: undefined,
-    };
-    return { ...common, ...none, lossEnd: forwardEnd };
-  }
+  if (!training) return { ...common, lossEnd: forwardEnd };
   const loss = addLoss(context, request, output);
   const lossEnd = plan.dispatches.length;
   const inputGradient = addBackward(context, request, links, last, loss.outputGradient);
@@ -144,9 +134,7 @@ function addBackward(
   }
   if (!inputGradient || !gradient) return undefined;
   plan.enter("input", "backwardData");
-  const { buffer } = addReordered(context, gradient.buffer, extentsOf(inputShape), "toPlain");
-  Object.assign(buffer, { isKept: true, firstStep: 0, lastStep: Number.POSITIVE_INFINITY });
-  return buffer;
+  return keep(addReordered(context, gradient.buffer, extentsOf(inputShape), "toPlain").buffer);
 }
 
 /** Copies between plain values [image, channel, y, x] and a map; the same memory if there is one channel or one pixel. */
@@ -163,7 +151,7 @@ function addReordered(
   const [rows, columns] = direction === "fromPlain" ? [channels, pixels] : [pixels, channels];
   addElements(context, "copy", [read("xs", from), write("ys", target.buffer)], {
     each: sizeOfMap(extents),
-    body: transpose(rows, columns),
+    body: `ys[i] = ${transposed("xs", rows, columns)};`,
   });
   return target;
 }

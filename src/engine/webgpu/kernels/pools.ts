@@ -18,33 +18,12 @@ export interface Sliding extends Pooling {
 
 /** `let image, y, x, c` of element i of a map. */
 export function place(height: number, width: number, channels: number): string {
-  return `let c = i % ${channels}u; let x = i32(i / ${channels}u % ${width}u); let y = i32(i / ${channels * width}u % ${height}u); let image = i / ${channels * width * height}u;`;
+  return `let c = i % ${channels}; let x = i32(i / ${channels} % ${width}); let y = i32(i / ${channels * width} % ${height}); let image = i / ${channels * width * height};`;
 }
 
 /** WGSL of the index in a map of given extents. */
 const at = (height: number, width: number, channels: number, y: string, x: string) =>
-  `((image * ${height}u + u32(${y})) * ${width}u + u32(${x})) * ${channels}u + c`;
-
-/** Body: y ← the largest of the window, ReLU'd if fused; `places` ← its place in the window, where training needs it. */
-export function maxForward(
-  p: Sliding,
-  { relu, training }: { readonly relu: boolean; readonly training: boolean },
-): string {
-  return `${place(p.outHeight, p.outWidth, p.channels)}
-  let top = y * ${p.stride} - ${p.padding}; let left = x * ${p.stride} - ${p.padding};
-  var largest = 0.0; var best = -1;
-  for (var ky = 0; ky < ${p.kernelSize}; ky++) {
-    for (var kx = 0; kx < ${p.kernelSize}; kx++) {
-      let row = top + ky; let column = left + kx;
-      if (row >= 0 && row < ${p.height} && column >= 0 && column < ${p.width}) {
-        let value = xs[${at(p.height, p.width, p.channels, "row", "column")}];
-        if (best < 0 || value > largest) { largest = value; best = ky * ${p.kernelSize} + kx; }
-      }
-    }
-  }
-  ys[i] = ${relu ? "max(largest, 0.0)" : "largest"};
-  ${training ? "places[i] = u32(best);" : ""}`;
-}
+  `((image * ${height} + u32(${y})) * ${width} + u32(${x})) * ${channels} + c`;
 
 /** Windows of an axis, as WGSL: first and last pixel plus one of output `r`, and the outputs that may hold pixel `y`. */
 interface Axis {
@@ -83,6 +62,36 @@ export const adaptiveAxes = (p: Pooling): Axes =>
     ],
   }));
 
+/** A loop over the pixels (row, column) of the window of element i, whose value is `value`; its output is (y, x). */
+function overWindow(p: Pooling, [rows, columns]: Axes, body: string): string {
+  const loop = (r: string, y: string, { window }: Axis, inner: string) => {
+    const [from, to] = window(y);
+    return `for (var ${r} = ${from}; ${r} < ${to}; ${r}++) { ${inner} }`;
+  };
+  const value = `let value = xs[${at(p.height, p.width, p.channels, "row", "column")}]; ${body}`;
+  return `${place(p.outHeight, p.outWidth, p.channels)}
+  ${loop("row", "y", rows, loop("column", "x", columns, value))}`;
+}
+
+/** Place of a pixel in the window of an output. */
+const inWindow = (
+  { kernelSize, stride, padding }: Sliding,
+  pixel: readonly [string, string],
+  output: readonly [string, string],
+) =>
+  `(${pixel[0]} + ${padding} - ${output[0]} * ${stride}) * ${kernelSize} + ${pixel[1]} + ${padding} - ${output[1]} * ${stride}`;
+
+/** Body: ys ← the largest of the window, ReLU'd if fused; `places` ← its place in the window, where training needs it. */
+export function maxForward(
+  p: Sliding,
+  { relu, training }: { readonly relu: boolean; readonly training: boolean },
+): string {
+  return `var largest = 0.0; var best = -1;
+  ${overWindow(p, slidingAxes(p), `if (best < 0 || value > largest) { largest = value; best = ${inWindow(p, ["row", "column"], ["y", "x"])}; }`)}
+  ys[i] = ${relu ? "max(largest, 0.0)" : "largest"};
+  ${training ? "places[i] = u32(best);" : ""}`;
+}
+
 /** A loop over the outputs (r, q) whose window holds the input pixel of element i. */
 function overCovering(p: Pooling, [rows, columns]: Axes, body: string): string {
   const loop = (r: string, y: string, { window, outputs }: Axis, inner: string) => {
@@ -103,8 +112,7 @@ export function maxBackward(p: Sliding): string {
   return overCovering(
     p,
     slidingAxes(p),
-    `let ky = y + ${p.padding} - r * ${p.stride}; let kx = x + ${p.padding} - q * ${p.stride};
-    if (places[o] == u32(ky * ${p.kernelSize} + kx)) { sum += dy[o]; }`,
+    `if (places[o] == u32(${inWindow(p, ["y", "x"], ["r", "q"])})) { sum += dy[o]; }`,
   );
 }
 
@@ -117,13 +125,9 @@ function divisor([rows, columns]: Axes, fixed: number | undefined): string {
 
 /** Body: ys ← the mean over the window. */
 export function meanForward(p: Pooling, axes: Axes, fixed?: number): string {
-  const [[top, bottom], [left, right]] = [axes[0].window("r"), axes[1].window("q")];
-  return `${place(p.outHeight, p.outWidth, p.channels)}
+  return `var sum = 0.0;
+  ${overWindow(p, axes, "sum += value;")}
   let r = y; let q = x;
-  var sum = 0.0;
-  for (var row = ${top}; row < ${bottom}; row++) {
-    for (var column = ${left}; column < ${right}; column++) { sum += xs[${at(p.height, p.width, p.channels, "row", "column")}]; }
-  }
   ys[i] = sum / ${divisor(axes, fixed)};`;
 }
 

@@ -23,137 +23,118 @@ import {
 
 const WORK = "normalization";
 
-/** Parts of the pixels of a batch whose sums are computed by one thread per channel, then added in order. */
-const PARTS = 256;
-/** Terms that are added before their sum is added to that of the part: fewer roundings than one long sum. */
-const RUN = 64;
+/** Parts of the pixels of a batch: a thread for each part and channel, whose sums are added in order. About as many as pixels in a part of a large map. */
+const PARTS = 512;
 
-/** Adds Σ of `terms` of `x`, for each channel `c` over all pixels of the batch, in parts. Returns their buffer, [part][term][channel]. */
-function addSums(
-  context: BuildContext,
-  { channels, height, width }: FeatureMap,
-  operands: readonly Named[],
-  terms: readonly string[],
-): PlannedBuffer {
-  const parts = context.plan.buffer(4 * PARTS * terms.length * channels);
-  const each = (text: (term: string, j: number) => string) => terms.map(text).join(" ");
-  addCount(context, WORK, [...operands, write("parts", parts)], {
-    count: PARTS * channels,
-    body: `if (step.training == 0u) { return; }
-  let c = i % ${channels}u; let rows = step.images * ${height * width}u; let size = (rows + ${PARTS - 1}u) / ${PARTS}u;
-  var row = i / ${channels}u * size; let last = min(rows, row + size);
-  ${each((_, j) => `var s${j} = 0.0;`)}
-  for (; row < last;) {
-    ${each((_, j) => `var t${j} = 0.0;`)}
-    let end = min(last, row + ${RUN}u);
-    for (; row < end; row++) { let at = row * ${channels}u + c; ${each((term, j) => `t${j} += ${term};`)} }
-    ${each((_, j) => `s${j} += t${j};`)}
-  }
-  ${each((_, j) => `parts[i / ${channels}u * ${terms.length * channels}u + ${j * channels}u + c] = s${j};`)}`,
-  });
-  return parts;
+/** The sum of `term`, a vec4f, for each channel `c` over all pixels `at` of the batch; then `body` for each channel `c`, with the sum in `s`. */
+interface Reduction {
+  readonly operands: readonly Named[];
+  readonly term: string;
+  readonly results: readonly Named[];
+  /** `n` is the number of values of a channel. */
+  readonly body: string;
 }
 
-/** Adds a kernel for each channel `i`, to which `total(term)` is the sum of a term over all parts, and `n` the number of values. */
-function addTotals(
+/** Adds two kernels: sums of parts, and what follows from them. The first does nothing at evaluation. */
+function addReduction(
   context: BuildContext,
   { channels, height, width }: FeatureMap,
-  parts: PlannedBuffer,
-  terms: number,
-  operands: readonly Named[],
-  body: string,
+  { operands, term, results, body }: Reduction,
 ): void {
-  addCount(context, WORK, [read("parts", parts), ...operands], {
+  const parts = context.plan.buffer(16 * PARTS * channels);
+  const values = `step.images * ${height * width}`;
+  addCount(context, WORK, [...operands, write("parts", parts, "vec4f")], {
+    count: PARTS * channels,
+    body: `if (step.training == 0) { return; }
+  let c = i % ${channels}; let size = (${values} + ${PARTS - 1}) / ${PARTS};
+  var s = vec4f();
+  for (var row = i / ${channels} * size; row < min(${values}, (i / ${channels} + 1) * size); row++) { let at = row * ${channels} + c; s += ${term}; }
+  parts[i] = s;`,
+  });
+  addCount(context, WORK, [read("parts", parts, "vec4f"), ...results], {
     count: channels,
-    helpers: `fn total(c: u32) -> f32 {
-  var sum = 0.0;
-  for (var part = 0u; part < ${PARTS}u; part++) { sum += parts[part * ${terms * channels}u + c]; }
-  return sum;
-}`,
-    body: `let n = f32(step.images * ${height * width}u); ${body}`,
+    body: `let c = i; let n = f32(${values});
+  var s = vec4f();
+  for (var part = 0u; part < ${PARTS}; part++) { s += parts[part * ${channels} + c]; }
+  ${body}`,
   });
 }
-
-/** A running statistic's new value, and the pass's value; `batch` is that of the batch, `kept` what is averaged. */
-const running = (momentum: number, batch: string, kept: string) => `var value = running[i];
-  if (step.training == 1u) {
-    ${batch}
-    running[i] = ${float(1 - momentum)} * running[i] + ${float(momentum)} * ${kept};
-  }
-  values[i] = value;`;
 
 export const buildBatchNorm2d: Builder<"batchNorm2d"> = (context, op, input, { next, needsInputGradient }) => {
   const { eps, momentum, affine } = op.options;
   const { channels, height, width, buffer } = input;
-  const parameter = (role: Parameters<BuildContext["parameter"]>[1]) =>
-    context.parameter(op.name, role, vectorLayout(channels));
+  const layout = vectorLayout(channels);
+  const parameter = (role: Parameters<BuildContext["parameter"]>[1]) => context.parameter(op.name, role, layout);
   const [weight, bias] = affine ? [parameter("weight"), parameter("bias")] : [];
-  const [runningMean, runningVariance] = [parameter("running_mean").value, parameter("running_var").value];
+  const running = [parameter("running_mean").value, parameter("running_var").value] as const;
   const usesBatch = context.usesBatchStatistics(op.name);
-  const vector = (count = 1) => context.plan.buffer(4 * count * channels);
-  const [mean, variance] = usesBatch ? [vector(), vector()] : [runningMean, runningVariance];
+  const [mean, variance] = usesBatch
+    ? [context.plan.buffer(layout.length * 4), context.plan.buffer(layout.length * 4)]
+    : running;
   const [xs, means, variances] = [read("xs", buffer), read("mean", mean), read("variance", variance)];
   if (usesBatch) {
     context.checkTraining((images) => requireSeveral(op.name, images * height * width));
-    const statistic = (
-      batch: string,
-      unbiased: string,
+    // The value of the pass, and the estimate that is averaged: a variance of n values is divided by n − 1.
+    const add = (
+      operands: readonly Named[],
       term: string,
-      centre: readonly Named[],
-      of: typeof mean,
-      kept: typeof mean,
+      to: PlannedBuffer,
+      average: PlannedBuffer,
+      estimate: string,
     ) =>
-      addTotals(
-        context,
-        input,
-        addSums(context, input, [xs, ...centre], [term]),
-        1,
-        [write("running", kept), write("values", of)],
-        running(momentum, batch, unbiased),
-      );
-    statistic("value = total(i) / n;", "value", "xs[at]", [], mean, runningMean);
-    const square = "(xs[at] - mean[c]) * (xs[at] - mean[c])";
-    statistic("let sum = total(i); value = sum / n;", "(sum / (n - 1.0))", square, [means], variance, runningVariance);
+      addReduction(context, input, {
+        operands,
+        term: `vec4f(${term})`,
+        results: [write("running", average), write("values", to)],
+        body: `var value = running[c];
+  if (step.training == 1) {
+    value = s.x / n;
+    running[c] = ${float(1 - momentum)} * running[c] + ${float(momentum)} * ${estimate};
+  }
+  values[c] = value;`,
+      });
+    add([xs], "xs[at]", mean, running[0], "value");
+    add([xs, means], "(xs[at] - mean[c]) * (xs[at] - mean[c])", variance, running[1], "s.x / (n - 1.0)");
   }
   const relu = isFused(next);
   const output = mapOf(context, input, relu);
-  const factor = `let c = i % ${channels}u; let r = 1.0 / sqrt(variance[c] + ${float(eps)}); let scale = ${affine ? "weight[c] * r" : "r"};`;
-  const scaled = weight ? [read("weight", weight.value)] : [];
-  const sum = `(xs[i] - mean[c]) * scale${affine ? " + bias[c]" : ""}`;
-  addElements(
-    context,
-    WORK,
-    [xs, means, variances, ...scaled, ...(bias ? [read("bias", bias.value)] : []), write("ys", output.buffer)],
-    {
-      each: sizeOfMap(input),
-      body: `${factor} ys[i] = ${relu ? `max(${sum}, 0.0)` : sum};`,
-    },
-  );
+  const r = `let r = 1.0 / sqrt(variance[c] + ${float(eps)});`;
+  const factor = `let c = i % ${channels}; ${r} let scale = r${weight ? " * weight[c]" : ""}; let x = xs[i] - mean[c];`;
+  const scaled = [xs, means, variances, ...(weight ? [read("weight", weight.value)] : [])];
+  const shift = bias ? [read("bias", bias.value)] : [];
+  addElements(context, WORK, [...scaled, ...shift, write("ys", output.buffer)], {
+    each: sizeOfMap(input),
+    body: `${factor} let y = x * scale${bias ? " + bias[c]" : ""}; ys[i] = ${relu ? "max(y, 0.0)" : "y"};`,
+  });
   return {
     output,
     covers: relu ? 2 : 1,
     backward(gradient) {
       const dy = read("dy", gradient.buffer);
-      const slopes = usesBatch ? vector(2) : undefined;
-      if (slopes) {
-        const parts = addSums(context, input, [xs, means, dy], ["dy[at]", "dy[at] * (xs[at] - mean[c])"]);
-        const learned =
-          weight?.gradient && bias?.gradient ? [write("dw", weight.gradient), write("db", bias.gradient)] : [];
-        addTotals(
-          context,
-          input,
-          parts,
-          2,
-          [variances, write("slopes", slopes), ...learned],
-          `let r = 1.0 / sqrt(variance[i] + ${float(eps)}); let m = total(i); let s = total(i + ${channels}u);
-  slopes[i] = m / n; slopes[i + ${channels}u] = s / n * r * r;
-  ${learned.length > 0 ? "dw[i] = s * r; db[i] = m;" : ""}`,
-        );
+      const slopes = context.plan.buffer(16 * channels);
+      const [dw, db] = [weight?.gradient, bias?.gradient];
+      if (usesBatch) {
+        addReduction(context, input, {
+          operands: [xs, means, dy],
+          term: "dy[at] * vec4f(1, xs[at] - mean[c], 0, 0)",
+          results: [
+            variances,
+            write("slopes", slopes, "vec4f"),
+            ...(dw && db ? [write("dw", dw), write("db", db)] : []),
+          ],
+          body: `${r} slopes[c] = s * vec4f(1, r * r, 0, 0) / n; ${dw ? "dw[c] = s.y * r; db[c] = s.x;" : ""}`,
+        });
       }
       if (!needsInputGradient) return undefined;
-      const operands = [xs, means, variances, ...scaled, dy, ...(slopes ? [read("slopes", slopes)] : [])];
-      const change = slopes ? ` - slopes[c] - (xs[i] - mean[c]) * slopes[c + ${channels}u]` : "";
-      return addGradient(context, WORK, input, operands, { body: `${factor} let sum = scale * (dy[i]${change});` });
+      return addGradient(
+        context,
+        WORK,
+        input,
+        [...scaled, dy, ...(usesBatch ? [read("slopes", slopes, "vec4f")] : [])],
+        {
+          body: `${factor} let sum = scale * (dy[i]${usesBatch ? " - slopes[c].x - x * slopes[c].y" : ""});`,
+        },
+      );
     },
   };
 };

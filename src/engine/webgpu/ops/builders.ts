@@ -1,6 +1,6 @@
 /** Builders of the WebGPU engine by kind of operation, including the short ones. */
 import type { Op, OpKind } from "../../engine.ts";
-import { dropoutMask, transpose } from "../kernels/elements.ts";
+import { dropoutMask, transposed } from "../kernels/elements.ts";
 import { normBackward, normForward, normTerms, power } from "../kernels/norm.ts";
 import { place } from "../kernels/pools.ts";
 import { activationBuilders } from "./activations.ts";
@@ -31,15 +31,14 @@ const buildFlatten: Builder<"flatten"> = (context, _op, input) => {
   const output = mapOf(context, { channels: size, height: 1, width: 1 });
   addElements(context, "copy", [read("xs", input.buffer), write("ys", output.buffer)], {
     each: size,
-    body: transpose(height * width, channels),
+    body: `ys[i] = ${transposed("xs", height * width, channels)};`,
   });
   return {
     output,
     covers: 1,
     backward: (gradient) =>
       addGradient(context, "copy", input, [read("dy", gradient.buffer)], {
-        body: `let c = i % ${channels}u; let p = i / ${channels}u % ${height * width}u; let image = i / ${size}u;
-  let sum = dy[image * ${size}u + c * ${height * width}u + p];`,
+        body: `let sum = ${transposed("dy", channels, height * width)};`,
       }),
   };
 };
@@ -82,8 +81,8 @@ const buildDropout: Builder<"dropout"> = (context, op, input) => {
   const output = mapOf(context, input);
   const helpers = dropoutMask(op.name, probability);
   const factor = `${place(height, width, channels)}
-  let factor = kept(image, (c * ${height}u + u32(y)) * ${width}u + u32(x));`;
-  const value = activeAtEvaluation ? "xs[i] * factor" : "select(xs[i], xs[i] * factor, step.training == 1u)";
+  let factor = kept(image, (c * ${height} + u32(y)) * ${width} + u32(x));`;
+  const value = activeAtEvaluation ? "xs[i] * factor" : "select(xs[i], xs[i] * factor, step.training == 1)";
   addElements(context, "dropout", [read("xs", input.buffer), write("ys", output.buffer)], {
     each: sizeOfMap(input),
     helpers,

@@ -1,8 +1,7 @@
 /** Interface between the WebGPU engine and its kinds of operations. */
 import type { AnyOp, Op, OpKind } from "../../engine.ts";
-import type { TileLimits } from "../kernels/tiles.ts";
 import { elementwise, type Operand, THREADS } from "../kernels/wgsl.ts";
-import type { Bound, Plan, PlannedBuffer } from "../plan.ts";
+import type { Bound, Plan, PlanLimits, PlannedBuffer } from "../plan.ts";
 import type { Layout } from "../weights.ts";
 
 /** A map of every image of the batch: [image, y, x, channel] without padding. A vector is one pixel. */
@@ -20,7 +19,7 @@ export interface BuildContext {
   readonly plan: Plan;
   readonly batchSize: number;
   readonly training: boolean;
-  readonly limits: TileLimits;
+  readonly limits: PlanLimits;
   /** Memory of a parameter, and of its gradient if it is trained. */
   parameter(operation: string, role: ParameterRole, layout: Layout): StoredBuffers;
   /** True if training passes normalize by the statistics of their batch. */
@@ -132,7 +131,7 @@ export function addElements(
   plan.add({
     work,
     operands,
-    code: elementwise(operands, { count: `step.images * ${each}u`, ...text }),
+    code: elementwise(operands, { count: `step.images * ${each}`, ...text }),
     workgroups: (images) => Math.ceil((images * each) / THREADS),
   });
 }

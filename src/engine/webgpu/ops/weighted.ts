@@ -3,12 +3,9 @@ import type { Op } from "../../engine.ts";
 import {
   type Convolution,
   forwardProduct,
-  forwardResults,
   inputGradientProduct,
-  inputGradientResults,
   extentsOf as partsOf,
   weightGradientProduct,
-  weightGradientResults,
 } from "../kernels/convolution.ts";
 import { type Product, partialOperand, productCode, productWorkgroups, sumCode } from "../kernels/product.ts";
 import { chooseTile, computedMacs } from "../kernels/tiles.ts";
@@ -21,27 +18,12 @@ import { type BuildContext, type Builder, type Built, extentsOf, type FeatureMap
 /** Buffers of a product's operands and results, by their names. */
 type Buffers = Readonly<Record<string, PlannedBuffer>>;
 
-/** A product to add. */
-interface Multiplication {
-  readonly work: string;
-  readonly product: Product;
-  readonly results: readonly Operand[];
-  readonly buffers: Buffers;
-  /** For a whole batch. */
-  readonly depth: number;
-  /** Rows of an image; undefined if all images have the same rows. */
-  readonly rowsOfImage?: number;
-}
-
 function bound(operands: readonly Operand[], buffers: Buffers) {
   return operands.map((operand) => ({ ...operand, buffer: buffers[operand.name] as PlannedBuffer }));
 }
 
-function addProduct(
-  { plan, limits }: BuildContext,
-  { work, product, results, buffers, depth, rowsOfImage }: Multiplication,
-): void {
-  const { groups, maxRows, columns } = product;
+function addProduct({ plan, limits }: BuildContext, work: string, product: Product, buffers: Buffers): void {
+  const { groups, maxRows, columns, maxDepth: depth, rowsOfImage, results } = product;
   const extents = { rows: maxRows, columns, depth, groups, needsFourRows: product.a.along === "across" };
   const rows = (images: number) => (rowsOfImage === undefined ? maxRows : images * rowsOfImage);
   const tile = chooseTile(extents, limits);
@@ -73,48 +55,6 @@ function addProduct(
   });
 }
 
-/** Buffers of a convolution or linear layer. */
-interface Weighted {
-  readonly work: string;
-  readonly c: Convolution;
-  readonly input: FeatureMap;
-  readonly weight: PlannedBuffer;
-}
-
-function addInputGradient(
-  context: BuildContext,
-  { work, c, input, weight }: Weighted,
-  gradient: FeatureMap,
-): FeatureMap {
-  const { outs, taps } = partsOf(c);
-  const target = mapOf(context, input);
-  const product = inputGradientProduct(c, input.isRectified);
-  addProduct(context, {
-    work,
-    product,
-    results: inputGradientResults(c, input.isRectified),
-    buffers: { dy: gradient.buffer, w: weight, z: input.buffer, dx: target.buffer },
-    depth: taps * outs,
-    rowsOfImage: product.maxRows / c.batchSize,
-  });
-  return target;
-}
-
-function addWeightGradient(
-  context: BuildContext,
-  { work, c, input }: Weighted,
-  gradient: FeatureMap,
-  { dw, db }: { readonly dw: PlannedBuffer; readonly db: PlannedBuffer },
-): void {
-  addProduct(context, {
-    work,
-    product: weightGradientProduct(c),
-    results: weightGradientResults(c),
-    buffers: { xs: input.buffer, dy: gradient.buffer, dw, db },
-    depth: c.batchSize * (c.isLocal ? 1 : partsOf(c).pixels),
-  });
-}
-
 function build(
   context: BuildContext,
   work: string,
@@ -132,25 +72,24 @@ function build(
   const { isLocal } = c;
   const weight = context.parameter(op.name, "weight", weightLayout({ groups, ins, outs, taps, isLocal }));
   const bias = context.parameter(op.name, "bias", weightLayout({ groups, ins: 1, outs, taps: 1, isLocal }));
-  const weighted: Weighted = { work, c, input, weight: weight.value };
-  addProduct(context, {
-    work,
-    product,
-    results: forwardResults(c),
-    buffers: { xs: input.buffer, w: weight.value, bias: bias.value, y: output.buffer },
-    depth: taps * ins,
-    rowsOfImage: product.maxRows / c.batchSize,
-  });
+  const buffers = { xs: input.buffer, w: weight.value, bias: bias.value, y: output.buffer };
+  addProduct(context, work, product, buffers);
   return {
     output,
     covers: relu ? 2 : 1,
-    backward(gradient) {
-      if (weight.gradient && bias.gradient) {
+    backward({ buffer: dy }) {
+      const { gradient: dw } = weight;
+      const { gradient: db } = bias;
+      if (dw && db) {
         plan.enter(op.name, "backwardWeights");
-        addWeightGradient(context, weighted, gradient, { dw: weight.gradient, db: bias.gradient });
+        addProduct(context, work, weightGradientProduct(c), { ...buffers, dy, dw, db });
       }
       plan.enter(op.name, "backwardData");
-      return site.needsInputGradient ? addInputGradient(context, weighted, gradient) : undefined;
+      if (!site.needsInputGradient) return undefined;
+      const target = mapOf(context, input);
+      const { isRectified, buffer: z } = input;
+      addProduct(context, work, inputGradientProduct(c, isRectified), { ...buffers, dy, z, dx: target.buffer });
+      return target;
     },
   };
 }
