@@ -4,15 +4,16 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import type { AnyOp, TrainableParameter } from "../src/engine/engine.ts";
+import { plannedWork } from "../src/benchmark/plannedWork.ts";
+import type { TrainableParameter } from "../src/engine/engine.ts";
 import type { GpuAdapter, GpuLimits, WebGpu } from "../src/engine/webgpu/api.ts";
 import { planChain } from "../src/engine/webgpu/chain.ts";
 import { openDevice } from "../src/engine/webgpu/device.ts";
 import { createWebGpuEngine } from "../src/engine/webgpu/webgpu.ts";
 import { batchNorm2d, conv2d, flatten, linear, maxPool2d, relu } from "../src/layers/kinds.ts";
 import { networks } from "../src/network/alexnet.ts";
-import { type Network, operations, place } from "../src/network/network.ts";
-import { sizeOf } from "../src/shape.ts";
+import { type Network, operations } from "../src/network/network.ts";
+import { formatBenchmark, type TrainingFigures } from "../src/report/tables/benchmarkReport.ts";
 import { type TrainOptions, trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { assertClose, assertCloseNorm } from "./assertClose.ts";
 import { type Chain, compileTraining, fillParameters, noDraws, passThrough, uniform } from "./chains.ts";
@@ -68,51 +69,57 @@ test("of two compilations at once, the one whose memory is refused reports it", 
 
 describe("counts for a step of alexnet-owt, 128 images", () => {
   const network = networks.find(({ name }) => name === "alexnet-owt") as Network;
-  const plan = planOf(network);
-  /** One kernel for each parameter, whose code they share. */
-  const parameters = place(network).flatMap((layer) => layer.parameters);
+  const work = plannedWork(network, 128);
 
   test("at most 80 kernels run, and at most 80 are compiled", () => {
-    assert.ok(plan.length + parameters.length <= 80, `${plan.length} + ${parameters.length}`);
-    assert.ok(new Set(plan.map(({ code }) => code)).size + 1 <= 80);
+    assert.ok(work.kernels <= 80 && work.pipelines <= 80, `${work.kernels}, ${work.pipelines}`);
   });
 
   test("tiles waste at most 10 % of the arithmetic, in every network", () => {
     for (const each of networks) {
-      const all = planOf(each);
-      const sum = (of: "macs" | "computedMacs") => all.reduce((total, one) => total + one[of], 0);
-      const waste = sum("computedMacs") / sum("macs") - 1;
-      assert.ok(waste >= 0 && waste <= 0.1, `${each.name}: ${waste}`);
+      const { tileWaste } = plannedWork(each, 128);
+      assert.ok(tileWaste >= 0 && tileWaste <= 0.1, `${each.name}: ${tileWaste}`);
     }
   });
 
   test("every product has work for a large adapter: at least 256 workgroups", () => {
-    for (const { layer, direction, workgroups, macs } of plan) {
+    for (const { layer, direction, workgroups, macs } of planOf(network)) {
       if (macs > 0) assert.ok(workgroups(128) >= 256, `${layer} ${direction}: ${workgroups(128)}`);
     }
   });
 
   test("bytes are at most 1.35 × those that every implementation moves", () => {
-    const updates = parameters.reduce((sum, { shape }) => sum + 4 * 5 * sizeOf(shape), 0);
-    const bytes = plan.reduce((sum, dispatch) => sum + dispatch.bytes, updates);
-    const least = leastBytes(operations(network), 128) + updates;
-    assert.ok(bytes <= 1.35 * least, `${bytes} of ${least}: ${bytes / least}`);
+    assert.ok(work.bytes <= 1.35 * work.leastBytes, `${work.bytes} of ${work.leastBytes}`);
+  });
+
+  test("bench prints them", () => {
+    const figures = { network: "alexnet-owt", precision: "f32", inference: [], layers: [], planned: work } as const;
+    const reduced = { batchSize: 2, steps: 1 };
+    const report = {
+      ...{ machine: { alexnet: "", node: "", system: "", cpu: "" }, threads: 0, batchSize: 128, optimizer: "" },
+      ...{ engine: { name: "webgpu", version: "", description: "" }, exact: false, rounds: 1, ceilings: [] },
+    };
+    // Wrapped at 80 columns.
+    const text = formatBenchmark({ ...report, networks: [{ ...figures, training, reduced }] });
+    assert.match(text, /alexnet-owt, f32: measured with batch 2 and one step; a larger batch takes too\nlong/);
+    assert.match(text, /kernels +63 run, 47 compiled\n.*bytes +\S+ \S+, 1\.15 × the least\n.*tile waste +1/s);
   });
 });
 
-/**
- * Bytes of a step whose layers read their inputs once and write their outputs once, forward and backward, with activations and flattening for nothing: for
- * layers with weights x, w → y; dy, w → dx; x, dy → dw; for others x → y and dy → dx.
- */
-function leastBytes(ops: readonly AnyOp[], batchSize: number): number {
-  const free = new Set(["relu", "flatten", "adaptiveAveragePool2d"]);
-  return ops.reduce((sum, op, i) => {
-    const [x, y] = [batchSize * sizeOf(op.inputShape), batchSize * sizeOf(op.outputShape)];
-    const w = op.parameters.reduce((all, { shape }) => all + sizeOf(shape), 0);
-    const values = w > 0 ? 2 * (x + y + w) + (i === 0 ? 0 : x + y + w) : 2 * (x + y);
-    return sum + (free.has(op.kind) ? 0 : 4 * values);
-  }, 0);
-}
+/** Figures of a step, all 1. */
+const training = Object.fromEntries(
+  [
+    "imagesPerSecond",
+    "stepSeconds",
+    "flopsPerSecond",
+    "shareOfCeiling",
+    "shareOfFloor",
+    "primitiveShare",
+    "reorderShare",
+  ]
+    .concat("outsideShare", "peakMemoryBytes")
+    .map((key) => [key, { median: 1, min: 1, max: 1 }]),
+) as unknown as TrainingFigures;
 
 describe("on a software adapter", { skip: skippedWithoutAdapter() }, () => {
   let folder: string;

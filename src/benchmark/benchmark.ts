@@ -28,6 +28,8 @@ import type { Recipe } from "../training/recipe.ts";
 import { measureInt8 } from "./benchmarkInt8.ts";
 import { measureJoint } from "./benchmarkJoint.ts";
 import { initialize, measureNetwork } from "./benchmarkNetwork.ts";
+import { measureDeviceCeiling } from "./deviceCeiling.ts";
+import { plannedWork } from "./plannedWork.ts";
 import { layerFigures } from "./profile.ts";
 
 /** A network, by name or JSON file, with a precision. */
@@ -134,8 +136,10 @@ async function measureOn(
     return { ...report, ceilings: [], networks: [{ network: network.name, precision, inference }] };
   }
   const compile = { precision, batchSize, exact };
-  const { training, inference, stepFlops, layers: all } = await measureNetwork(engine, network, compile, recipe);
-  const ceiling = await measureCeiling(engine, precision);
+  const measured = await measureNetwork(engine, network, compile, recipe);
+  const { training, inference, stepFlops, layers: all, reduced } = measured;
+  const isDevice = engine.threads === 0;
+  const ceiling = await (isDevice ? measureDeviceCeiling : measureCeiling)(engine, precision);
   const shareOfCeiling = spread([training.flopsPerSecond.median / ceiling.flopsPerSecond.median]);
   const floorSeconds = stepFlops / ceiling.flopsPerSecond.median;
   const shareOfFloor = spread([floorSeconds / training.stepSeconds.median]);
@@ -145,6 +149,8 @@ async function measureOn(
     training: { ...training, shareOfCeiling, shareOfFloor },
     inference,
     ...(layers ? { layers: all } : {}),
+    ...(layers && isDevice ? { planned: plannedWork(network, batchSize) } : {}),
+    ...(reduced ? { reduced } : {}),
   };
   return { ...report, ceilings: [ceiling], networks: [figures] };
 }

@@ -45,6 +45,24 @@ export interface NetworkFigures {
   readonly joint?: JointFigures;
   /** Layers of a training step; absent if not requested. */
   readonly layers?: readonly LayerFigures[];
+  /** Work of a step of the requested batch on a graphics adapter, if layers are requested; absent for other engines. */
+  readonly planned?: PlannedWork;
+  /** Batch and number of steps that were measured, where a step of the requested batch takes too long; absent otherwise. */
+  readonly reduced?: { readonly batchSize: number; readonly steps: number } | undefined;
+}
+
+/** Work of a training step, counted from its plan: a function of network, batch, and tiles. */
+export interface PlannedWork {
+  /** Kernels that run, with an update of each parameter. */
+  readonly kernels: number;
+  /** Kernels that are compiled. */
+  readonly pipelines: number;
+  /** Bytes of all operands. */
+  readonly bytes: number;
+  /** Bytes of a step that reads and writes each tensor of a layer once. */
+  readonly leastBytes: number;
+  /** Fraction of arithmetic that whole tiles add to that of the formulas. */
+  readonly tileWaste: number;
 }
 
 /** Whole steps: forward, loss, backward, update of every parameter, and the check for non-finite values. */
@@ -128,7 +146,7 @@ export function formatBenchmark(report: BenchmarkReport): string {
   if (report.processes !== undefined) return `${formatConditions(report)}\n\n${formatJoint(report)}`;
   const training = [
     `Ceiling of direct convolution and matrix products\n${formatCeilings(report.ceilings)}`,
-    `Training, batch ${batchSize}\n${formatTraining(networks)}`,
+    [`Training, batch ${batchSize}`, formatTraining(networks), ...networks.flatMap(formatReduced)].join("\n"),
     `Where a step's time goes\n${formatShares(networks)}`,
   ];
   return [
@@ -136,6 +154,7 @@ export function formatBenchmark(report: BenchmarkReport): string {
     ...(trained(networks).length > 0 ? training : []),
     `Inference\n${formatInference(networks)}`,
     ...networks.flatMap((figures) => formatLayers(figures) ?? []),
+    ...networks.flatMap((figures) => formatPlanned(figures, batchSize) ?? []),
   ].join("\n\n");
 }
 
@@ -223,10 +242,36 @@ function formatInference(networks: readonly NetworkFigures[]): string {
   return `${formatTable(columns, rows)}\nImages/s.`;
 }
 
+function formatReduced({ network, precision, reduced }: NetworkFigures): readonly string[] {
+  if (!reduced) return [];
+  const { batchSize, steps } = reduced;
+  const step = steps === 1 ? "one step" : `${steps} steps`;
+  return [
+    wrap(`${network}, ${precision}: measured with batch ${batchSize} and ${step}; a larger batch takes too long`),
+  ];
+}
+
+function formatPlanned({ network, precision, planned }: NetworkFigures, batchSize: number): string | undefined {
+  if (!planned) return undefined;
+  const { kernels, pipelines, bytes, leastBytes, tileWaste } = planned;
+  const columns: readonly Column[] = [
+    { heading: "", align: "left" },
+    { heading: "", align: "left", shrinks: true },
+  ];
+  return [
+    wrap(`${network}, ${precision}: planned work of a step on a graphics adapter, batch ${batchSize}`),
+    formatTable(columns, [
+      ["kernels", `${kernels} run, ${pipelines} compiled`],
+      ["bytes", `${formatBytes(bytes)}, ${(bytes / leastBytes).toFixed(2)} × the least`],
+      ["tile waste", formatPercent(tileWaste)],
+    ]),
+  ].join("\n");
+}
+
 const directions: readonly Direction[] = ["forward", "backwardData", "backwardWeights"];
 
 function formatLayers({ network, precision, layers }: NetworkFigures): string | undefined {
-  if (!layers) return undefined;
+  if (!layers || layers.length === 0) return undefined;
   const columns: readonly Column[] = [
     { heading: "Layer", align: "left", shrinks: true },
     ...["Forward", "Data", "Weights"].flatMap((heading): readonly Column[] => [
