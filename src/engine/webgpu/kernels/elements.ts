@@ -1,10 +1,10 @@
 /** Kernels of single elements: activations, dropout, other orders of axes, the gradient of the loss. */
 import { dropoutBits, randomStream } from "../../../random.ts";
-import type { OpKind } from "../../engine.ts";
+import type { OpKind, OpOptions } from "../../engine.ts";
 import { declare, float, mainParameters, type Operand, reduction, THREADS, workgroupNumber } from "./wgsl.ts";
 
 /** An activation: y of `x`, and dx of `y` and `dy`. */
-interface Activation {
+export interface Activation {
   readonly forward: string;
   readonly backward: string;
 }
@@ -18,21 +18,21 @@ const tanh = `fn tanhOf(x: f32) -> f32 {
   if (a < 0.35) {
     return x + x * t * (-0.33333333 + t * (0.13333333 + t * (-0.053968254 + t * (0.021869488 + t * (-0.0088632355 + t * 0.0035921280)))));
   }
-  let e = exp(-2.0 * a); return sign(x) * (1.0 - e) / (1.0 + e);
+  let e = exp(-2 * a); return sign(x) * (1 - e) / (1 + e);
 }`;
 
 const sigmoid = `fn sigmoidOf(x: f32) -> f32 {
-  let e = exp(-abs(x)); return select(e, 1.0, x >= 0.0) / (1.0 + e);
+  let e = exp(-abs(x)); return select(e, 1.0, x >= 0) / (1 + e);
 }`;
 
 /** The functions that `activations` call. */
 export const activationHelpers = `${tanh}\n${sigmoid}`;
 
 export const activations = {
-  relu: { forward: "max(x, 0.0)", backward: "select(0.0, dy, y > 0.0)" },
-  tanh: { forward: "tanhOf(x)", backward: "dy * (1.0 - y * y)" },
-  sigmoid: { forward: "sigmoidOf(x)", backward: "dy * y * (1.0 - y)" },
-} as const satisfies { readonly [K in OpKind]?: Activation };
+  relu: () => ({ forward: "max(x, 0)", backward: "select(0, dy, y > 0)" }),
+  tanh: () => ({ forward: "tanhOf(x)", backward: "dy * (1 - y * y)" }),
+  sigmoid: () => ({ forward: "sigmoidOf(x)", backward: "dy * y * (1 - y)" }),
+} satisfies { readonly [K in OpKind]?: (options: OpOptions[K]) => Activation };
 
 /** Threefry-2x32 with 20 rounds, as in `random.ts`. */
 const threefry = `fn threefry(pair: u32, counter: u32, k0: u32, k1: u32) -> vec2u {
@@ -55,7 +55,7 @@ fn kept(image: u32, j: u32) -> f32 {
   let bit = j * ${bits};
   let words = threefry(bit / 64, step.first + image, step.seed, ${key1}u);
   let word = select(words.x, words.y, bit / 32 % 2 == 1);
-  return select(0.0, ${float(1 / (1 - probability))}, ((word >> (bit % 32)) & ${2 ** bits - 1}u) >= ${threshold});
+  return select(0, ${float(1 / (1 - probability))}, ((word >> (bit % 32)) & ${2 ** bits - 1}u) >= ${threshold});
 }`;
 }
 

@@ -88,7 +88,7 @@ export function maxForward(
 ): string {
   return `var largest = 0.0; var best = -1;
   ${overWindow(p, slidingAxes(p), `if (best < 0 || value > largest) { largest = value; best = ${inWindow(p, ["row", "column"], ["y", "x"])}; }`)}
-  ys[i] = ${relu ? "max(largest, 0.0)" : "largest"};
+  ys[i] = ${relu ? "max(largest, 0)" : "largest"};
   ${training ? "places[i] = u32(best);" : ""}`;
 }
 

@@ -98,13 +98,13 @@ export const buildBatchNorm2d: Builder<"batchNorm2d"> = (context, op, input, { n
   }
   const relu = isFused(next);
   const output = mapOf(context, input, relu);
-  const r = `let r = 1.0 / sqrt(variance[c] + ${float(eps)});`;
+  const r = `let r = 1 / sqrt(variance[c] + ${float(eps)});`;
   const factor = `let c = i % ${channels}; ${r} let scale = r${weight ? " * weight[c]" : ""}; let x = xs[i] - mean[c];`;
   const scaled = [xs, means, variances, ...(weight ? [read("weight", weight.value)] : [])];
   const shift = bias ? [read("bias", bias.value)] : [];
   addElements(context, WORK, [...scaled, ...shift, write("ys", output.buffer)], {
     each: sizeOfMap(input),
-    body: `${factor} let y = x * scale${bias ? " + bias[c]" : ""}; ys[i] = ${relu ? "max(y, 0.0)" : "y"};`,
+    body: `${factor} let y = x * scale${bias ? " + bias[c]" : ""}; ys[i] = ${relu ? "max(y, 0)" : "y"};`,
   });
   return {
     output,

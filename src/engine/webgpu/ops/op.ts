@@ -147,7 +147,7 @@ export function addGradient(
   const target = mapOf(context, input);
   const known = operands.find(({ buffer }) => buffer === input.buffer)?.name;
   const mask = input.isRectified && !known ? [read("mask", input.buffer)] : [];
-  const value = input.isRectified ? `select(0.0, sum, ${known ?? "mask"}[i] > 0.0)` : "sum";
+  const value = input.isRectified ? `select(0, sum, ${known ?? "mask"}[i] > 0)` : "sum";
   addElements(context, work, [...operands, ...mask, write("dx", target.buffer)], {
     each: sizeOfMap(input),
     body: `${body}\n  dx[i] = ${value};`,
