@@ -4,11 +4,11 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { plannedWork } from "../src/benchmark/plannedWork.ts";
 import type { TrainableParameter } from "../src/engine/engine.ts";
 import type { GpuAdapter, GpuLimits, WebGpu } from "../src/engine/webgpu/api.ts";
 import { planChain } from "../src/engine/webgpu/chain.ts";
 import { openDevice } from "../src/engine/webgpu/device.ts";
+import { countWork } from "../src/engine/webgpu/plannedWork.ts";
 import { createWebGpuEngine } from "../src/engine/webgpu/webgpu.ts";
 import { batchNorm2d, conv2d, flatten, linear, maxPool2d, relu } from "../src/layers/kinds.ts";
 import { networks } from "../src/network/alexnet.ts";
@@ -27,9 +27,11 @@ import { nullAdapter, sharingOneDevice, skippedWithoutAdapter, softwareAdapter }
 const tiles = { isPlain: false, workgroupBytes: 16_384, bindingBytes: 2 ** 30 };
 const plain = { ...tiles, isPlain: true };
 
+const requestOf = (network: Network, batchSize = 128) =>
+  ({ ops: operations(network), inputShape: network.input, batchSize, precision: "f32" }) as const;
+
 function planOf(network: Network, batchSize = 128, limits = tiles, training = true) {
-  const request = { ops: operations(network), inputShape: network.input, batchSize, precision: "f32" } as const;
-  return planChain(request, limits, training).plan.dispatches;
+  return planChain(requestOf(network, batchSize), limits, training).plan.dispatches;
 }
 
 test("every kernel of every network compiles: in tiles and without, for training and inference, in a batch and alone", async () => {
@@ -69,7 +71,7 @@ test("of two compilations at once, the one whose memory is refused reports it", 
 
 describe("counts for a step of alexnet-owt, 128 images", () => {
   const network = networks.find(({ name }) => name === "alexnet-owt") as Network;
-  const work = plannedWork(network, 128);
+  const work = countWork(requestOf(network));
 
   test("at most 80 kernels run, and at most 80 are compiled", () => {
     assert.ok(work.kernels <= 80 && work.pipelines <= 80, `${work.kernels}, ${work.pipelines}`);
@@ -77,7 +79,7 @@ describe("counts for a step of alexnet-owt, 128 images", () => {
 
   test("tiles waste at most 10 % of the arithmetic, in every network", () => {
     for (const each of networks) {
-      const { tileWaste } = plannedWork(each, 128);
+      const { tileWaste } = countWork(requestOf(each));
       assert.ok(tileWaste >= 0 && tileWaste <= 0.1, `${each.name}: ${tileWaste}`);
     }
   });

@@ -5,6 +5,7 @@
 import type { Engine, InferencePrecision, Precision } from "../engine/engine.ts";
 import type { EngineName } from "../engine/select/engineNames.ts";
 import { describeMachine } from "../engine/select/machine.ts";
+import { plannedWork } from "../engine/select/plannedWork.ts";
 import { nativePrecisions } from "../engine/select/precision.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
 import { UsageError } from "../errors.ts";
@@ -29,7 +30,6 @@ import { measureInt8 } from "./benchmarkInt8.ts";
 import { measureJoint } from "./benchmarkJoint.ts";
 import { initialize, measureNetwork } from "./benchmarkNetwork.ts";
 import { measureDeviceCeiling } from "./deviceCeiling.ts";
-import { plannedWork } from "./plannedWork.ts";
 import { layerFigures } from "./profile.ts";
 
 /** A network, by name or JSON file, with a precision. */
@@ -143,13 +143,15 @@ async function measureOn(
   const shareOfCeiling = spread([training.flopsPerSecond.median / ceiling.flopsPerSecond.median]);
   const floorSeconds = stepFlops / ceiling.flopsPerSecond.median;
   const shareOfFloor = spread([floorSeconds / training.stepSeconds.median]);
+  const request = { ops: operations(network), inputShape: network.input, ...compile };
+  const planned = layers ? plannedWork(name, request) : undefined;
   const figures: NetworkFigures = {
     network: network.name,
     precision,
     training: { ...training, shareOfCeiling, shareOfFloor },
     inference,
     ...(layers ? { layers: all } : {}),
-    ...(layers && isDevice ? { planned: plannedWork(network, batchSize) } : {}),
+    ...(planned ? { planned } : {}),
     ...(reduced ? { reduced } : {}),
   };
   return { ...report, ceilings: [ceiling], networks: [figures] };

@@ -1,6 +1,7 @@
 /** Benchmark report: data, and the text that `bench` prints. */
 import { formatBytes } from "../../bytes.ts";
 import type { Direction, InferencePrecision, Precision } from "../../engine/engine.ts";
+import type { PlannedWork } from "../../engine/plannedWork.ts";
 import { formatMagnitude, formatPercent } from "../numbers.ts";
 import { wrap } from "../text.ts";
 import { formatJoint, type JointFigures } from "./jointFigures.ts";
@@ -49,20 +50,6 @@ export interface NetworkFigures {
   readonly planned?: PlannedWork;
   /** Batch and number of steps that were measured, where a step of the requested batch takes too long; absent otherwise. */
   readonly reduced?: { readonly batchSize: number; readonly steps: number } | undefined;
-}
-
-/** Work of a training step, counted from its plan: a function of network, batch, and tiles. */
-export interface PlannedWork {
-  /** Kernels that run, with an update of each parameter. */
-  readonly kernels: number;
-  /** Kernels that are compiled. */
-  readonly pipelines: number;
-  /** Bytes of all operands. */
-  readonly bytes: number;
-  /** Bytes of a step that reads and writes each tensor of a layer once. */
-  readonly leastBytes: number;
-  /** Fraction of arithmetic that whole tiles add to that of the formulas. */
-  readonly tileWaste: number;
 }
 
 /** Whole steps: forward, loss, backward, update of every parameter, and the check for non-finite values. */

@@ -1,9 +1,9 @@
 /** Work of a training step on a graphics adapter, counted from its plan: kernels, bytes, and the arithmetic of whole tiles. */
-import type { AnyOp, OpKind } from "../engine/engine.ts";
-import { planChain } from "../engine/webgpu/chain.ts";
-import { type Network, operations } from "../network/network.ts";
-import type { PlannedWork } from "../report/tables/benchmarkReport.ts";
-import { sizeOf } from "../shape.ts";
+import { learned } from "../../learned.ts";
+import { sizeOf } from "../../shape.ts";
+import type { AnyOp, CompileRequest, OpKind } from "../engine.ts";
+import type { PlannedWork } from "../plannedWork.ts";
+import { planChain } from "./chain.ts";
 
 /** Limits of most adapters; workgroup memory is the least of the standard. */
 const adapter = { isPlain: false, workgroupBytes: 16_384, bindingBytes: 2 ** 30 } as const;
@@ -14,12 +14,11 @@ const free: Partial<Record<OpKind, true>> = { relu: true, flatten: true, adaptiv
 /** Tensors that an update of SGD with momentum reads and writes. */
 const UPDATED_TENSORS = 5;
 
-/** Counts a step of a network, with an update of each parameter; `plan` holds its kernels. */
-export function plannedWork(network: Network, batchSize: number): PlannedWork {
-  const ops = operations(network);
-  const request = { ops, inputShape: network.input, batchSize, precision: "f32" } as const;
+/** Counts a training step, with an update of each parameter. */
+export function countWork(request: CompileRequest): PlannedWork {
+  const { ops, batchSize } = request;
   const { dispatches } = planChain(request, adapter, true).plan;
-  const parameters = ops.flatMap((op) => op.parameters).filter(({ isStatistic }) => !isStatistic);
+  const parameters = ops.flatMap((op) => learned(op.parameters));
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   const updates = sum(parameters.map(({ shape }) => 4 * UPDATED_TENSORS * sizeOf(shape)));
   return {
