@@ -14,9 +14,9 @@ export function isFused(next: AnyOp | undefined): boolean {
 }
 
 function builderOf<K extends ActivationKind>(kind: K): Builder<K> {
-  const describe: (options: OpOptions[K]) => Activation = activations[kind];
+  const table: { readonly [N in ActivationKind]: (options: OpOptions[N]) => Activation } = activations;
   return (context, { options }, input) => {
-    const { forward, backward } = describe(options);
+    const { forward, backward } = table[kind](options);
     const output = mapOf(context, input);
     addElements(context, "activation", [read("xs", input.buffer), write("ys", output.buffer)], {
       each: sizeOfMap(input),
