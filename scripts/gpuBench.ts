@@ -3,6 +3,7 @@
  *
  *     node --import tsx scripts/gpuBench.ts                 every layer of alexnet-owt and two networks, 128 images
  *     node --import tsx scripts/gpuBench.ts --smallest      sizes for a software adapter, to try the script
+ *     node --import tsx scripts/gpuBench.ts --check alexnet compare the gradients of a whole network with the reference engine's, and measure nothing
  */
 import { parseArgs } from "node:util";
 import type { CompileRequest, Engine, TrainingProgram } from "../src/engine/engine.ts";
@@ -14,6 +15,7 @@ import { findNetwork } from "../src/network/alexnet.ts";
 import { type Network, operations } from "../src/network/network.ts";
 import { summarize } from "../src/network/summary.ts";
 import { sizeOf } from "../src/shape.ts";
+import { compileTraining, passThrough, type Results, uniform } from "../test/chains.ts";
 import { comparedStacks, stepsOn } from "../test/webgpuStep.ts";
 
 /** Relative L2 difference above which the arithmetic is wrong: sums of f32 in chains of some eight layers. */
@@ -21,7 +23,12 @@ const LARGEST_DIFFERENCE = 3e-6;
 const BATCH = 128;
 const SECONDS = 1;
 
-const { smallest } = parseArgs({ options: { smallest: { type: "boolean", default: false } } }).values;
+/** Relative L2 difference above which a gradient of a whole network is wrong: a ReLU or maximum that changes sides adds to the roundings. */
+const LARGEST_GRADIENT_DIFFERENCE = 1e-4;
+
+const { smallest, check } = parseArgs({
+  options: { smallest: { type: "boolean", default: false }, check: { type: "string" } },
+}).values;
 const batchSize = smallest ? 2 : BATCH;
 
 const smallestNetwork: Network = {
@@ -32,17 +39,57 @@ const smallestNetwork: Network = {
   layers: [conv2d("conv1", { outChannels: 8, kernelSize: 3 }), flatten("flatten"), linear("fc2", { outFeatures: 10 })],
 };
 
+/** Relative L2 difference. */
+function difference(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let [off, norm] = [0, Number.MIN_VALUE];
+  for (let i = 0; i < expected.length; i++) {
+    const value = expected[i] as number;
+    off += (value - (actual[i] ?? Number.NaN)) ** 2;
+    norm += value ** 2;
+  }
+  return Math.sqrt(off / norm);
+}
+
 /** The largest relative L2 difference of the engine's outputs and gradients. */
 async function largestDifference(engine: Engine): Promise<number> {
   const [actual, expected] = [await stepsOn(engine), await stepsOn(createReferenceEngine())];
   const differences = comparedStacks.flatMap((name) =>
-    Object.entries(expected[name] ?? {}).map(([key, values]) => {
-      const own = actual[name]?.[key] ?? [];
-      const off = values.reduce((sum, value, i) => sum + (value - (own[i] ?? Number.NaN)) ** 2, 0);
-      return Math.sqrt(off / values.reduce((sum, value) => sum + value ** 2, Number.MIN_VALUE));
-    }),
+    Object.entries(expected[name] ?? {}).map(([key, values]) => difference(actual[name]?.[key] ?? [], values)),
   );
   return Math.max(...differences);
+}
+
+/** Output and gradients of a network for two random images, with dropout, uniform weights of He's variance, and biases up to 0.1. */
+async function gradientsOf(engine: Engine, { input, layers }: Network): Promise<Results> {
+  const chain = { input, layers, batchSize: 2, inputGradient: false };
+  const program = await compileTraining(engine, { precision: "f32", exact: true }, chain);
+  for (const { name, value } of program.parameters) {
+    const bound = value.shape.length > 1 ? Math.sqrt(6 / sizeOf(value.shape.slice(1))) : 0.1;
+    await program.write(value, uniform(name, sizeOf(value.shape), -bound, bound));
+  }
+  const images = uniform("images", 2 * sizeOf(input));
+  const results = await passThrough(program, images, uniform("output gradient", 2 * sizeOf(program.outputShape)));
+  engine.close();
+  return results;
+}
+
+/** Prints the difference of each gradient of a whole network. Throws Error for one that is too large. */
+async function checkNetwork(network: Network): Promise<void> {
+  const expected = await timed("reference engine", () => gradientsOf(createReferenceEngine(), network));
+  const engine = await open();
+  const actual = await timed(engine.description, () => gradientsOf(engine, network));
+  const differences = [...expected].map(([key, values]) => [key, difference(actual.get(key) ?? [], values)] as const);
+  for (const [key, off] of differences) console.log(`${key}: ${off.toExponential(1)}`);
+  const largest = Math.max(...differences.map(([, off]) => off));
+  console.log(`${network.name}, 2 images: largest relative difference ${largest.toExponential(1)}`);
+  if (!(largest <= LARGEST_GRADIENT_DIFFERENCE)) throw new Error(`expected at most ${LARGEST_GRADIENT_DIFFERENCE}`);
+}
+
+async function timed<T>(what: string, compute: () => Promise<T>): Promise<T> {
+  const began = performance.now();
+  const result = await compute();
+  console.log(`${what}: ${Math.round((performance.now() - began) / 1000)} s`);
+  return result;
 }
 
 /** Seconds of a run: the median of five, each of as many runs as fill a fifth of `SECONDS`. `wait` resolves after all work that was started. */
@@ -168,10 +215,11 @@ async function measureNetwork(engine: Engine, network: Network): Promise<void> {
 }
 
 const open = async () => (await selectEngine("webgpu")).engine;
-try {
-  const difference = await largestDifference(await open());
-  console.log(`largest relative difference from the reference engine: ${difference.toExponential(1)}`);
-  if (!(difference <= LARGEST_DIFFERENCE)) throw new Error(`expected at most ${LARGEST_DIFFERENCE}: wrong results`);
+
+async function measure(): Promise<void> {
+  const off = await largestDifference(await open());
+  console.log(`largest relative difference from the reference engine: ${off.toExponential(1)}`);
+  if (!(off <= LARGEST_DIFFERENCE)) throw new Error(`expected at most ${LARGEST_DIFFERENCE}: wrong results`);
   const engine = await open();
   console.log(engine.description);
   const [product, copy] = [
@@ -184,6 +232,10 @@ try {
   console.log("");
   for (const network of [first, ...others]) if (network) await measureNetwork(engine, network);
   engine.close();
+}
+
+try {
+  await (check === undefined ? measure() : checkNetwork(findNetwork(check)));
 } catch (error) {
   console.error(`gpuBench: ${(error as Error).message}`);
   process.exitCode = 1;

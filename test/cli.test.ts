@@ -385,7 +385,7 @@ test("doctor: this machine, as text and as JSON; without oneDNN it says what to 
   assert.equal(exit, 0, stdout);
   assert.match(
     stdout,
-    /^WebGPU +(only needed for --engine webgpu\. engine webgpu: .*; install .*|WebGPU 1 \(.*\).*)$/m,
+    /^WebGPU +(only needed for --engine webgpu\. engine webgpu: .*; install .*|WebGPU 2 \(.*\).*)$/m,
   );
   for (const says of [/^Node\.js +\d+\./m, /^oneDNN +2\.\d+\.\d+ at \//m, /^processor .*core/m, /^fashion-mnist /m])
     assert.match(stdout, says);

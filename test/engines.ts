@@ -1,10 +1,9 @@
 /** The engines that run through every suite. */
-import type { Engine, OpKind } from "../src/engine/engine.ts";
+import type { Engine } from "../src/engine/engine.ts";
 import { createOneDnnEngine, type OneDnnOptions } from "../src/engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
 import { isNative } from "../src/engine/select/precision.ts";
 import { createWasmEngine } from "../src/engine/wasm/wasm.ts";
-import { hasBuilder } from "../src/engine/webgpu/ops/builders.ts";
 import { createWebGpuEngine } from "../src/engine/webgpu/webgpu.ts";
 import type { CompileSettings } from "./chains.ts";
 import { sharingOneDevice, skippedWithoutAdapter, softwareAdapter } from "./webgpuAdapter.ts";
@@ -17,13 +16,6 @@ export interface EngineUnderTest {
   readonly arithmetic: Arithmetic;
   /** Computed by a software adapter: suites of whole layers leave it out. */
   readonly isEmulated?: boolean;
-  /** False for kinds of operations that it refuses. Default: all kinds are there. */
-  readonly has?: (kind: OpKind) => boolean;
-}
-
-/** True if an engine has all kinds of some layers. */
-export function computes({ has }: EngineUnderTest, layers: readonly { readonly kind: OpKind }[]): boolean {
-  return layers.every(({ kind }) => has?.(kind) ?? true);
 }
 
 /** How an engine computes under its settings: what the bounds of the tests follow. */
@@ -104,7 +96,6 @@ const all: readonly EngineUnderTest[] = [
     settings: { precision: "f32", exact: true },
     arithmetic: f32,
     isEmulated: true,
-    has: hasBuilder,
   },
   {
     name: "onednn, f32, exact",

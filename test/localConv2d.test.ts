@@ -18,7 +18,7 @@ import type { TrainOptions } from "../src/trainer/trainClassifier.ts";
 import { assertClose } from "./assertClose.ts";
 import { type Chain, need, parameterValues, passThrough } from "./chains.ts";
 import { dataOf, keptWithin, withProgram } from "./conformance/compare.ts";
-import { computes, engines } from "./engines.ts";
+import { engines } from "./engines.ts";
 import { localNetwork, weighted } from "./onnxNetworks.ts";
 import { bytesOf } from "./onnxRuntime.ts";
 import { testFolder } from "./testFolder.ts";
@@ -48,7 +48,7 @@ function summed(gradient: Float32Array): Float32Array {
   return sums;
 }
 
-for (const engine of engines.filter((one) => computes(one, [{ kind: "localConv2d" }]))) {
+for (const engine of engines) {
   test(`${engine.name}: with one kernel at all positions, it is a convolution, forward and backward`, async () => {
     const expected = await withProgram(engine, shared, async (program) => {
       const { images, outputGradient } = dataOf(shared, program.outputShape);

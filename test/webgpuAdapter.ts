@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import koffi from "koffi";
 import { create } from "webgpu";
-import type { GpuDevice, GpuHandle, WebGpu } from "../src/engine/webgpu/api.ts";
+import type { GpuDevice, GpuHandle, GpuPipeline, WebGpu } from "../src/engine/webgpu/api.ts";
 
 /** Chromium's folder on Debian, with a Vulkan loader and a driver. */
 const CHROMIUM = "/usr/lib/chromium";
@@ -61,7 +61,7 @@ export function sharingOneDevice(gpu: WebGpu): WebGpu {
 
 function withKernelCache(device: GpuDevice): GpuDevice {
   const modules = new Map<string, GpuHandle>();
-  const pipelines = new Map<GpuHandle, GpuHandle>();
+  const pipelines = new Map<GpuHandle, GpuPipeline>();
   const own: Partial<GpuDevice> = {
     destroy() {},
     createShaderModule({ code }) {

@@ -1,5 +1,5 @@
 /**
- * The WebGPU engine with the kernels of graphics adapters, on a software adapter: three chains of layers, forward and backward. The other
+ * The WebGPU engine with the kernels of graphics adapters, on a software adapter: four chains of layers, forward and backward. The other
  * tests compute with the kernels of software adapters, which compile in a tenth of the time.
  */
 import { spawnSync } from "node:child_process";
@@ -9,7 +9,8 @@ const LIMIT_MS = 400_000;
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const env = { ...process.env, CI: "1", ALEXNET_TEST_ENGINES: "webgpu", ALEXNET_TEST_WEBGPU: "tiles" };
-const pattern = "--test-name-pattern=/^(conv → relu → norm|one channel|alexnet, narrow).*outputs, all gradients/";
+const pattern =
+  "--test-name-pattern=/^(conv → relu → norm|one channel|alexnet, narrow|locally connected).*outputs, all gradients/";
 const args = ["--import", "./scripts/typescript.mjs", "--test", pattern, "test/conformance/stacks.test.ts"];
 const began = performance.now();
 const { status } = spawnSync(process.execPath, args, { cwd: root, env, stdio: "inherit", timeout: LIMIT_MS });

@@ -5,6 +5,7 @@
 import type { Engine, InferencePrecision, Precision } from "../engine/engine.ts";
 import type { EngineName } from "../engine/select/engineNames.ts";
 import { describeMachine } from "../engine/select/machine.ts";
+import { plannedWork } from "../engine/select/plannedWork.ts";
 import { nativePrecisions } from "../engine/select/precision.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
 import { UsageError } from "../errors.ts";
@@ -28,6 +29,7 @@ import type { Recipe } from "../training/recipe.ts";
 import { measureInt8 } from "./benchmarkInt8.ts";
 import { measureJoint } from "./benchmarkJoint.ts";
 import { initialize, measureNetwork } from "./benchmarkNetwork.ts";
+import { measureDeviceCeiling } from "./deviceCeiling.ts";
 import { layerFigures } from "./profile.ts";
 
 /** A network, by name or JSON file, with a precision. */
@@ -134,17 +136,23 @@ async function measureOn(
     return { ...report, ceilings: [], networks: [{ network: network.name, precision, inference }] };
   }
   const compile = { precision, batchSize, exact };
-  const { training, inference, stepFlops, ...profile } = await measureNetwork(engine, network, compile, recipe);
-  const ceiling = await measureCeiling(engine, precision);
+  const measured = await measureNetwork(engine, network, compile, recipe);
+  const { training, inference, stepFlops, reduced, ...profile } = measured;
+  const isDevice = engine.threads === 0;
+  const ceiling = await (isDevice ? measureDeviceCeiling : measureCeiling)(engine, precision);
   const shareOfCeiling = spread([training.flopsPerSecond.median / ceiling.flopsPerSecond.median]);
   const floorSeconds = stepFlops / ceiling.flopsPerSecond.median;
   const shareOfFloor = spread([floorSeconds / training.stepSeconds.median]);
+  const request = { ops: operations(network), inputShape: network.input, ...compile };
+  const planned = layers ? plannedWork(name, request) : undefined;
   const figures: NetworkFigures = {
     network: network.name,
     precision,
     training: { ...training, shareOfCeiling, shareOfFloor },
     inference,
     ...(layers ? profile : {}),
+    ...(planned ? { planned } : {}),
+    ...(reduced ? { reduced } : {}),
   };
   return { ...report, ceilings: [ceiling], networks: [figures] };
 }

@@ -32,6 +32,8 @@ export interface MeasuredNetwork {
   readonly inference: NetworkFigures["inference"];
   readonly layers: Required<NetworkFigures>["layers"];
   readonly work: Required<NetworkFigures>["work"];
+  /** Batch and steps that were measured on a device that is too slow for those requested. */
+  readonly reduced?: NetworkFigures["reduced"];
 }
 
 export const SEED = 0;
@@ -39,6 +41,8 @@ const TRAINING_STEPS = 3;
 const INFERENCE_PASSES = 3;
 /** Minimum number of measured steps of small batches. */
 const INFERENCE_IMAGES = 32;
+/** Seconds of a step, and of all inference passes, above which a device measures fewer images. */
+const LONGEST_SECONDS = 4;
 
 /** Measures a network. Its peak memory is correct only if the process computes nothing before. */
 export async function measureNetwork(
@@ -49,8 +53,43 @@ export async function measureNetwork(
 ): Promise<MeasuredNetwork> {
   const images = new Float32Array(compile.batchSize * sizeOf(network.input));
   fillUniform(randomStream(SEED, "images"), 0, images);
-  const { parameters, ...measured } = await measureTraining(engine, network, images, compile, recipe);
-  return { ...measured, inference: await measureInference(engine, network, images, compile, parameters) };
+  const reduced = engine.threads === 0 ? await reduce(engine, network, images, compile, recipe) : undefined;
+  const { batchSize = compile.batchSize, steps = TRAINING_STEPS } = reduced ?? {};
+  const feasible = { ...compile, batchSize };
+  const { parameters, ...measured } = await measureTraining(engine, network, images, { ...feasible, steps }, recipe);
+  const inference = await measureInference(engine, network, images, feasible, parameters);
+  return { ...measured, inference, ...(reduced ? { reduced } : {}) };
+}
+
+/**
+ * Batch and number of steps for a device on which a step of the requested batch would take more than `LONGEST_SECONDS`, by the time of a step of one image;
+ * undefined if it would not.
+ */
+async function reduce(
+  engine: Engine,
+  network: Network,
+  images: Float32Array,
+  compile: BenchmarkedCompile,
+  recipe: Recipe,
+): Promise<NetworkFigures["reduced"]> {
+  const request = { ops: operations(network), inputShape: network.input, ...compile, batchSize: 1 };
+  const program = await engine.compileTraining(request);
+  try {
+    const step = trainingStep(program, images, recipe);
+    const secondsOf = async () => {
+      const began = performance.now();
+      await step();
+      return (performance.now() - began) / 1000;
+    };
+    let seconds = await secondsOf();
+    // The first step compiles kernels; a second one of a very slow device would only take longer.
+    if (seconds < LONGEST_SECONDS) seconds = await secondsOf();
+    const feasible = Math.max(1, Math.floor(LONGEST_SECONDS / seconds));
+    if (feasible >= compile.batchSize) return undefined;
+    return { batchSize: 2 ** Math.floor(Math.log2(feasible)), steps: 1 };
+  } finally {
+    program.close();
+  }
 }
 
 /** Inference in any format, on weights by their names. */
@@ -70,7 +109,8 @@ export async function measureInference(
         const values = parameters.get(name);
         if (values) await program.write(value, values);
       }
-      inference.push({ batchSize, imagesPerSecond: spread([await inferenceRate(program, images)]) });
+      const longest = engine.threads === 0 ? LONGEST_SECONDS : Number.POSITIVE_INFINITY;
+      inference.push({ batchSize, imagesPerSecond: spread([await inferenceRate(program, images, longest)]) });
     } finally {
       program.close();
     }
@@ -82,7 +122,7 @@ async function measureTraining(
   engine: Engine,
   network: Network,
   images: Float32Array,
-  compile: BenchmarkedCompile,
+  { steps: optimizerSteps, ...compile }: BenchmarkedCompile & { readonly steps: number },
   recipe: Recipe,
 ): Promise<
   Pick<MeasuredNetwork, "training" | "layers" | "work" | "stepFlops"> & {
@@ -96,7 +136,7 @@ async function measureTraining(
     await step();
     program.takeProfile();
     const start = performance.now();
-    const steps = TRAINING_STEPS * recipe.accumulate;
+    const steps = optimizerSteps * recipe.accumulate;
     for (let i = 0; i < steps; i++) await step();
     const stepSeconds = (performance.now() - start) / 1000 / steps;
     const peakMemoryBytes = process.resourceUsage().maxRSS * 1024;
@@ -160,11 +200,14 @@ export function trainingStep(program: TrainingProgram, images: Float32Array, rec
   };
 }
 
-async function inferenceRate(program: Program, images: Float32Array): Promise<number> {
+/** Images per second. Passes beyond the first end after `longest` seconds. */
+async function inferenceRate(program: Program, images: Float32Array, longest: number): Promise<number> {
   const { batchSize } = program;
-  const passes = Math.max(INFERENCE_PASSES, Math.ceil(INFERENCE_IMAGES / batchSize));
   const pass = () => program.forward(images, batchSize, { seed: SEED, first: 0 });
+  const began = performance.now();
   await pass();
+  const possible = Math.max(1, Math.floor((1000 * longest) / (performance.now() - began)));
+  const passes = Math.min(possible, Math.max(INFERENCE_PASSES, Math.ceil(INFERENCE_IMAGES / batchSize)));
   const start = performance.now();
   for (let i = 0; i < passes; i++) await pass();
   return (1000 * passes * batchSize) / (performance.now() - start);

@@ -5,7 +5,9 @@ import { engineFacts } from "../engine/select/engineNames.ts";
 import { describeMachine } from "../engine/select/machine.ts";
 import { choosePrecision } from "../engine/select/precision.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
+import { selectTrainingEngine } from "../engine/select/trainingEngine.ts";
 import { ConfigError } from "../errors.ts";
+import { operations } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
 import { formatDuration } from "../report/numbers.ts";
 import { withFineTuningDefaults } from "../settings/fineTuningDefaults.ts";
@@ -57,7 +59,15 @@ async function startRun(plan: RunPlan, { command, observer = {}, signal, ...job 
   const head = trainedHead(dataset.train);
   const fineTuning = plan.initFrom && planFineTuning(plan.initFrom, network, dataset.classNames, head);
   const recipe = recipeOf(plan, fineTuning, dataset.train.length, observer);
-  const { engine, warning } = await selectEngine(plan.engine, plan.threads);
+  const { engine, warning } = await selectTrainingEngine(plan.engine, {
+    ops: operations(network),
+    inputShape: network.input,
+    batchSize: recipe.batchSize,
+    exact: plan.exact,
+    precision: plan.precision,
+    threads: plan.threads,
+    processes: job.communicator.size,
+  });
   const { precision, reason } = choosePrecision(plan.precision, engine);
   for (const message of [warning, reason]) if (message) observer.onMessage?.(message);
   const { name } = engine;

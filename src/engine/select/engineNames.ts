@@ -24,7 +24,10 @@ const engines = {
 /** Name of an engine that can be created. */
 export type CreatedEngineName = keyof typeof engines;
 
-/** Values of `--engine`. `auto` is oneDNN if it is installed, otherwise a graphics adapter, otherwise the WebAssembly engine. */
+/**
+ * Values of `--engine`. `auto` is oneDNN if it is installed, otherwise a graphics adapter, otherwise the WebAssembly engine. A new run with both oneDNN and
+ * a graphics adapter uses the faster one.
+ */
 export type EngineName = "auto" | CreatedEngineName;
 export const engineNames: readonly [EngineName, ...EngineName[]] = [
   "auto",

@@ -4,7 +4,9 @@ import { requireMemory } from "../../memoryCheck.ts";
 import type { Engine } from "../engine.ts";
 import { createOneDnnEngine } from "../onednn/onednn.ts";
 import { processorShare } from "../onednn/threads.ts";
+import type { WebGpu } from "../webgpu/api.ts";
 import type { WebGpuEngine } from "../webgpu/webgpu.ts";
+import { loadDawn } from "./dawn.ts";
 import type { CreatedEngineName, EngineName } from "./engineNames.ts";
 
 /** An engine, with a message about the choice. */
@@ -21,18 +23,21 @@ const creators: { readonly [N in CreatedEngineName]: (threads: number | undefine
     const { createWasmEngine } = await import("../wasm/wasm.ts");
     return withMemoryCheck(await createWasmEngine({ threads: threads ?? processorShare().threads }));
   },
-  webgpu: openWebGpu,
+  webgpu: () => openWebGpu(loadDawn),
   async reference() {
     const { createReferenceEngine } = await import("../reference/reference.ts");
     return withMemoryCheck(createReferenceEngine());
   },
 };
 
-/** The engine of Node.js' graphics adapter, which may be a software adapter. Throws NativeError without the package, a driver or an adapter. */
-async function openWebGpu(): Promise<WebGpuEngine> {
+/** Source of graphics adapters. Throws NativeError without the package or a driver. */
+export type OpenGpu = () => Promise<WebGpu>;
+
+/** The engine of a graphics adapter, which may be a software adapter. Throws NativeError without the package, a driver or an adapter. */
+async function openWebGpu(openGpu: OpenGpu): Promise<WebGpuEngine> {
+  const gpu = await openGpu();
   const { createWebGpuEngine } = await import("../webgpu/webgpu.ts");
-  const { loadDawn } = await import("./dawn.ts");
-  const engine = await createWebGpuEngine(await loadDawn());
+  const engine = await createWebGpuEngine(gpu);
   return { ...engine, ...withMemoryCheck(engine) };
 }
 
@@ -40,9 +45,13 @@ async function openWebGpu(): Promise<WebGpuEngine> {
  * Creates an engine, asynchronously for threads and devices. `auto` is oneDNN, otherwise a graphics adapter, otherwise the WebAssembly engine; never a
  * software adapter. Throws NativeError if the requested engine cannot run here, such as `onednn` without a supported oneDNN.
  */
-export async function selectEngine(name: EngineName, threads?: number): Promise<SelectedEngine> {
+export async function selectEngine(
+  name: EngineName,
+  threads?: number,
+  openGpu: OpenGpu = loadDawn,
+): Promise<SelectedEngine> {
   if (name === "webgpu") {
-    const engine = await openWebGpu();
+    const engine = await openWebGpu(openGpu);
     return { engine, warning: engine.isSoftware ? softwareWarning(engine) : undefined };
   }
   if (name !== "auto") return { engine: await creators[name](threads), warning: undefined };
@@ -50,7 +59,7 @@ export async function selectEngine(name: EngineName, threads?: number): Promise<
     return { engine: await creators.onednn(threads), warning: undefined };
   } catch (error) {
     if (!(error instanceof NativeError)) throw error;
-    const adapter = await openAdapter();
+    const adapter = await openAdapter(openGpu);
     if (adapter) return { engine: adapter, warning: `${error.message}. Using ${adapter.description}` };
     const engine = await creators.wasm(threads);
     return { engine, warning: `${error.message}. Using the WebAssembly engine, which is several times slower` };
@@ -61,9 +70,9 @@ const softwareWarning = ({ description }: Engine) =>
   `engine: ${description} computes on the processor, much slower than --engine onednn or wasm`;
 
 /** The engine of a graphics adapter, if there is one that is no software adapter. */
-async function openAdapter(): Promise<Engine | undefined> {
+export async function openAdapter(openGpu: OpenGpu): Promise<Engine | undefined> {
   try {
-    const engine = await openWebGpu();
+    const engine = await openWebGpu(openGpu);
     if (!engine.isSoftware) return engine;
     engine.close();
   } catch (error) {

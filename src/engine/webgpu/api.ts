@@ -23,12 +23,13 @@ export interface GpuAdapterInfo {
   readonly isFallbackAdapter?: boolean;
 }
 
-/** Limits of an adapter or a device, in bytes, or in workgroups. */
+/** Limits of an adapter or a device: bytes, workgroups, bindings. */
 export interface GpuLimits {
   readonly maxBufferSize: number;
   readonly maxStorageBufferBindingSize: number;
   readonly maxComputeWorkgroupStorageSize: number;
   readonly maxComputeWorkgroupsPerDimension: number;
+  readonly maxStorageBuffersPerShaderStage: number;
 }
 
 /** A connection to an adapter. Errors of its calls go to the innermost error scope, or to `onuncapturederror`. */
@@ -39,21 +40,17 @@ export interface GpuDevice {
   /** A function of an event with `error.message`; the declarations of the event differ. */
   onuncapturederror: unknown;
   /** Begins to collect errors of one kind. */
-  pushErrorScope(filter: "validation" | "out-of-memory" | "internal"): void;
+  pushErrorScope(filter: "validation" | "out-of-memory"): void;
   /** Ends the innermost scope. Resolves to its first error; null without one. */
   popErrorScope(): Promise<{ readonly message: string } | null>;
   /** Allocates memory of `size` bytes, filled with zeros. `usage` is a sum of flags. */
   createBuffer(descriptor: { readonly size: number; readonly usage: number }): GpuBuffer;
   /** Compiles WGSL. */
   createShaderModule(descriptor: { readonly code: string }): GpuHandle;
-  /** Declares the bindings of a pipeline. */
-  createBindGroupLayout(descriptor: { readonly entries: GpuLayoutEntry[] }): GpuHandle;
-  /** Combines the layouts of bind groups. */
-  createPipelineLayout(descriptor: { readonly bindGroupLayouts: Iterable<GpuHandle | null | undefined> }): GpuHandle;
   /** Compiles a kernel at once. */
-  createComputePipeline(descriptor: GpuPipelineDescriptor): GpuHandle;
+  createComputePipeline(descriptor: GpuPipelineDescriptor): GpuPipeline;
   /** Compiles a kernel aside. Rejects with the error of an invalid one. */
-  createComputePipelineAsync(descriptor: GpuPipelineDescriptor): Promise<GpuHandle>;
+  createComputePipelineAsync(descriptor: GpuPipelineDescriptor): Promise<GpuPipeline>;
   /** Binds buffers for dispatches. */
   createBindGroup(descriptor: { readonly layout: GpuHandle; readonly entries: Iterable<GpuBindGroupEntry> }): GpuHandle;
   /** Begins to record commands. */
@@ -65,23 +62,30 @@ export interface GpuDevice {
 /** An object that is only passed on. */
 export type GpuHandle = object & { readonly label: string };
 
-/** Type of one binding of a pipeline. */
-interface GpuLayoutEntry {
-  readonly binding: number;
-  readonly visibility: number;
-  readonly buffer: { readonly type: "uniform" | "storage" | "read-only-storage" };
+/** A compiled kernel. */
+export interface GpuPipeline {
+  readonly label: string;
+  /** Layout of the bindings that the kernel uses. */
+  getBindGroupLayout(index: number): GpuHandle;
 }
 
-/** A kernel, with the layout of its bindings. */
+/** A kernel, whose bindings are those that it uses. */
 interface GpuPipelineDescriptor {
   readonly layout: GpuHandle | "auto";
   readonly compute: { readonly module: GpuHandle; readonly entryPoint?: string | undefined };
 }
 
-/** The buffer of one binding. */
+/** A buffer, or a part of it, in bytes; the offset is a multiple of 256. */
+export interface GpuBinding {
+  readonly buffer: GpuBuffer;
+  readonly offset?: number;
+  readonly size?: number;
+}
+
+/** Contents of one binding. */
 interface GpuBindGroupEntry {
   readonly binding: number;
-  /** `{ buffer }`. */
+  /** A `GpuBinding`. */
   readonly resource: object;
 }
 
@@ -128,7 +132,7 @@ export interface GpuCommandEncoder {
 /** Records dispatches. */
 export interface GpuComputePass {
   /** Chooses the kernel of the next dispatches. */
-  setPipeline(pipeline: GpuHandle): void;
+  setPipeline(pipeline: GpuPipeline): void;
   /** Chooses their buffers. */
   setBindGroup(index: number, group: GpuHandle | null): void;
   /** Runs x · y · z workgroups. */

@@ -1,9 +1,9 @@
 /** Adds a chain of operations to a plan, forward and backward. */
 import { hoistMaxPool } from "../../hoistMaxPool.ts";
+import { learned } from "../../learned.ts";
 import { sizeOf } from "../../shape.ts";
 import type { AnyOp, CompileRequest, OpKind } from "../engine.ts";
-import { activationHelpers, binaryGradient, softmaxGradient, transpose } from "./kernels/elements.ts";
-import type { TileLimits } from "./kernels/tiles.ts";
+import { activationHelpers, binaryGradient, softmaxGradient, transposed } from "./kernels/elements.ts";
 import { build } from "./ops/builders.ts";
 import {
   addElements,
@@ -17,7 +17,7 @@ import {
   sizeOfMap,
   write,
 } from "./ops/op.ts";
-import { Plan, type PlannedBuffer } from "./plan.ts";
+import { keep, Plan, type PlanLimits, type PlannedBuffer } from "./plan.ts";
 import type { Layout } from "./weights.ts";
 
 /** A parameter, and its gradient if it is trained. */
@@ -27,6 +27,8 @@ export interface PlannedParameter {
   readonly layout: Layout;
   readonly value: PlannedBuffer;
   readonly gradient: PlannedBuffer | undefined;
+  /** True for a statistic that training passes update. */
+  readonly isUpdated: boolean;
 }
 
 /** The kernels of a program, and the buffers that the host writes and reads. */
@@ -40,10 +42,12 @@ export interface PlannedChain {
   readonly forwardEnd: number;
   readonly lossEnd: number;
   /** For training: targets, the gradient of the plain output, the plain gradient of the images. */
-  readonly targets: PlannedBuffer | undefined;
-  readonly positiveWeights: PlannedBuffer | undefined;
-  readonly outputGradient: PlannedBuffer | undefined;
-  readonly inputGradient: PlannedBuffer | undefined;
+  readonly targets?: PlannedBuffer;
+  readonly positiveWeights?: PlannedBuffer | undefined;
+  readonly outputGradient?: PlannedBuffer;
+  readonly inputGradient?: PlannedBuffer | undefined;
+  /** Throws ShapeError for a training pass of a number of images that has no statistics. */
+  checkTraining(images: number): void;
 }
 
 interface Link extends Built {
@@ -52,36 +56,34 @@ interface Link extends Built {
   readonly isReached: boolean;
 }
 
-/** Plans a chain of operations. Throws UnimplementedError for an operation that the engine lacks. */
-export function planChain(request: CompileRequest, limits: TileLimits, training: boolean): PlannedChain {
-  const { batchSize, inputShape } = request;
-  const plan = new Plan();
+/** Plans a chain of operations. */
+export function planChain(request: CompileRequest, limits: PlanLimits, training: boolean): PlannedChain {
+  const { batchSize, inputShape, frozen = [] } = request;
+  const plan = new Plan(limits);
   const parameters = new Map<string, PlannedParameter>();
+  const trains = (operation: string) => training && !frozen.includes(operation);
+  const checks: ((images: number) => void)[] = [];
+  const checkTraining = (images: number) => {
+    for (const check of checks) check(images);
+  };
   const context: BuildContext = {
     plan,
     batchSize,
     training,
     limits,
-    parameter: parameterOf(plan, request, training, parameters),
+    parameter: parameterOf(plan, request, trains, parameters),
+    usesBatchStatistics: trains,
+    checkTraining: (check) => void checks.push(check),
   };
   const images = plan.kept(4 * batchSize * sizeOf(inputShape));
   const input = addReordered(context, images, extentsOf(inputShape), "fromPlain");
   const { links, last } = addForward(context, request, input);
   plan.enter("loss", "forward");
-  const output = addReordered(context, last.buffer, last, "toPlain").buffer;
   // Read after the last kernel, and by the kernel of the loss.
-  Object.assign(output, { isKept: true, firstStep: 0, lastStep: Number.POSITIVE_INFINITY });
+  const output = keep(addReordered(context, last.buffer, last, "toPlain").buffer);
   const forwardEnd = plan.dispatches.length;
-  const common = { plan, images, output, forwardEnd, parameters: [...parameters.values()] };
-  if (!training) {
-    const none = {
-      targets: undefined,
-      positiveWeights: undefined,
-      outputGradient: undefined,
-      inputGradient: undefined,
-    };
-    return { ...common, ...none, lossEnd: forwardEnd };
-  }
+  const common = { plan, images, output, forwardEnd, parameters: [...parameters.values()], checkTraining };
+  if (!training) return { ...common, lossEnd: forwardEnd };
   const loss = addLoss(context, request, output);
   const lossEnd = plan.dispatches.length;
   const inputGradient = addBackward(context, request, links, last, loss.outputGradient);
@@ -91,7 +93,7 @@ export function planChain(request: CompileRequest, limits: TileLimits, training:
 function addForward(context: BuildContext, request: CompileRequest, input: FeatureMap) {
   const { frozen = [], inputGradient = false } = request;
   const ops = hoistMaxPool(request.ops);
-  const firstTrained = ops.findIndex((op) => op.parameters.length > 0 && !frozen.includes(op.name));
+  const firstTrained = ops.findIndex((op) => learned(op.parameters).length > 0 && !frozen.includes(op.name));
   const isReached = (i: number) => context.training && (inputGradient || (firstTrained >= 0 && i >= firstTrained));
   const links: Link[] = [];
   let last = input;
@@ -132,9 +134,7 @@ function addBackward(
   }
   if (!inputGradient || !gradient) return undefined;
   plan.enter("input", "backwardData");
-  const { buffer } = addReordered(context, gradient.buffer, extentsOf(inputShape), "toPlain");
-  Object.assign(buffer, { isKept: true, firstStep: 0, lastStep: Number.POSITIVE_INFINITY });
-  return buffer;
+  return keep(addReordered(context, gradient.buffer, extentsOf(inputShape), "toPlain").buffer);
 }
 
 /** Copies between plain values [image, channel, y, x] and a map; the same memory if there is one channel or one pixel. */
@@ -151,7 +151,7 @@ function addReordered(
   const [rows, columns] = direction === "fromPlain" ? [channels, pixels] : [pixels, channels];
   addElements(context, "copy", [read("xs", from), write("ys", target.buffer)], {
     each: sizeOfMap(extents),
-    body: transpose(rows, columns),
+    body: `ys[i] = ${transposed("xs", rows, columns)};`,
   });
   return target;
 }
@@ -181,16 +181,18 @@ function addLoss(context: BuildContext, { batchSize, loss, ops, inputShape }: Co
 
 function parameterOf(
   plan: Plan,
-  { ops, frozen = [] }: CompileRequest,
-  training: boolean,
+  { ops }: CompileRequest,
+  trains: (operation: string) => boolean,
   parameters: Map<string, PlannedParameter>,
 ): BuildContext["parameter"] {
   return (operation, role, layout) => {
     const name = `${operation}.${role}`;
-    const shape = ops.flatMap((op) => op.parameters).find((parameter) => parameter.name === name)?.shape ?? [];
+    const declared = ops.flatMap((op) => op.parameters).find((parameter) => parameter.name === name);
+    const { shape = [], isStatistic = false } = declared ?? {};
     const bytes = 4 * layout.length;
-    const gradient = training && !frozen.includes(operation) ? plan.kept(bytes) : undefined;
-    const parameter = { name, shape, layout, value: plan.kept(bytes), gradient };
+    const gradient = trains(operation) && !isStatistic ? plan.kept(bytes) : undefined;
+    const isUpdated = trains(operation) && isStatistic;
+    const parameter = { name, shape, layout, value: plan.kept(bytes), gradient, isUpdated };
     parameters.set(name, parameter);
     return parameter;
   };

@@ -1,21 +1,21 @@
 /** A planned chain in device memory, ready to run. */
 import { ShapeError } from "../../errors.ts";
-import { formatShape, sizeOf } from "../../shape.ts";
+import { sizeOf } from "../../shape.ts";
 import type { CompileRequest, DropoutDraws, Program } from "../engine.ts";
 import type { GpuBuffer } from "./api.ts";
 import { type PlannedChain, planChain } from "./chain.ts";
 import type { Bound, Device } from "./device.ts";
-import type { TileLimits } from "./kernels/tiles.ts";
 import { STEP_BYTES } from "./kernels/wgsl.ts";
-import { assignSlots, type PlannedBuffer } from "./plan.ts";
+import { assignSlots, type PlanLimits, type PlannedBuffer } from "./plan.ts";
 import { type EngineTensor, Tensors } from "./tensors.ts";
 import { vectorLayout } from "./weights.ts";
 
 /** A parameter in device memory. */
-interface StoredParameter {
+export interface StoredParameter {
   readonly name: string;
   readonly value: EngineTensor;
   readonly gradient: EngineTensor | undefined;
+  readonly isUpdated: boolean;
 }
 
 /** A chain in device memory. */
@@ -43,20 +43,23 @@ export interface Compiled {
  */
 export async function compileChain(
   device: Device,
-  limits: TileLimits,
+  limits: PlanLimits,
   request: CompileRequest,
   training: boolean,
 ): Promise<Compiled> {
   const chain = planChain(request, limits, training);
   const { slotOf, bytes } = assignSlots(chain.plan.buffers);
-  requireBindable(chain, bytes, device);
+  requireBindable(chain, device);
   const name = `network for ${request.batchSize} image${request.batchSize === 1 ? "" : "s"}`;
   const { buffers, step, kernels } = await device.scoped(name, async () => {
     const buffers = bytes.map((size) => device.storage(size));
     const step = device.uniform(STEP_BYTES);
-    const pipelines = await Promise.all(chain.plan.dispatches.map(({ code, access }) => device.pipeline(code, access)));
-    const kernels = chain.plan.dispatches.map((dispatch, i) => {
-      const used = dispatch.buffers.map((buffer) => buffers[slotOf.get(buffer) as number] as GpuBuffer);
+    const pipelines = await Promise.all(chain.plan.dispatches.map(({ code }) => device.pipeline(code)));
+    const kernels = chain.plan.dispatches.map(({ bindings }, i) => {
+      const used = bindings.map(({ buffer, ...part }) => ({
+        buffer: buffers[slotOf.get(buffer) as number] as GpuBuffer,
+        ...part,
+      }));
       return device.bind(pipelines[i] as (typeof pipelines)[number], step, used);
     });
     return { buffers, step, kernels };
@@ -116,8 +119,9 @@ function runKernels(
 }
 
 function parametersOf({ parameters }: PlannedChain, buffer: Compiled["buffer"]): readonly StoredParameter[] {
-  return parameters.map(({ name, shape, layout, value, gradient }) => ({
+  return parameters.map(({ name, shape, layout, value, gradient, isUpdated }) => ({
     name,
+    isUpdated,
     value: { name, shape, layout, buffer: buffer(value) },
     gradient: gradient && { name: `gradient of ${name}`, shape, layout, buffer: buffer(gradient) },
   }));
@@ -140,19 +144,15 @@ function memoryOf(parameters: readonly StoredParameter[], bytes: readonly number
   return { parameters: values, gradients, activations: sum(bytes) - values - gradients };
 }
 
-/** Throws ShapeError for memory that the adapter cannot bind. */
-function requireBindable({ parameters, plan }: PlannedChain, bytes: readonly number[], { limits }: Device): void {
-  const limit = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
+/** Throws ShapeError for a kernel with more bindings than the adapter has, or larger buffers. */
+function requireBindable({ plan }: PlannedChain, { limits, bindingBytes }: Device): void {
+  const { maxBufferSize, maxStorageBuffersPerShaderStage: most } = limits;
   const mib = (size: number) => `${Math.ceil(size / 2 ** 20)} MiB`;
-  const limitText = `the adapter binds at most ${Math.floor(limit / 2 ** 20)} MiB at a time`;
-  for (const { name, shape, value } of parameters) {
-    if (value.bytes <= limit) continue;
+  for (const { layer, bindings } of plan.dispatches) {
+    const largest = Math.max(...bindings.map(({ buffer }) => buffer.bytes));
+    if (bindings.length <= most && largest <= maxBufferSize) continue;
     throw new ShapeError(
-      `${name}: ${formatShape(shape)} needs ${mib(value.bytes)}, and ${limitText}; use another engine`,
+      `${layer}: a tensor has ${mib(largest)}, above the adapter's ${most} bindings of ${mib(bindingBytes)} or buffers of ${mib(maxBufferSize)}; use a smaller --batch-size, or another engine`,
     );
   }
-  const largest = bytes.reduce((most, size) => Math.max(most, size), 0);
-  if (largest <= limit) return;
-  const layer = plan.dispatches.find(({ buffers }) => buffers.some((buffer) => buffer.bytes === largest))?.layer;
-  throw new ShapeError(`${layer}: a batch needs ${mib(largest)}, and ${limitText}; use a smaller --batch-size`);
 }

@@ -1,34 +1,40 @@
 /** A device: its pipelines, buffers, the order of its work, and its failures as errors. */
 import { NativeError } from "../../errors.ts";
 import { nameOf } from "./adapter.ts";
-import type { GpuAdapter, GpuBuffer, GpuCommandEncoder, GpuComputePass, GpuDevice, GpuHandle, WebGpu } from "./api.ts";
-import type { Access } from "./kernels/wgsl.ts";
+import type {
+  GpuAdapter,
+  GpuBinding,
+  GpuBuffer,
+  GpuCommandEncoder,
+  GpuComputePass,
+  GpuDevice,
+  GpuHandle,
+  GpuPipeline,
+  WebGpu,
+} from "./api.ts";
 
-/** Numbers of the standard: `GPUBufferUsage`, `GPUMapMode`, `GPUShaderStage`. */
-const usage = { mapRead: 0x01, copySource: 0x04, copyTarget: 0x08, uniform: 0x40, storage: 0x80 } as const;
+/** Number of the standard's `GPUMapMode`. */
 const MAP_READ = 1;
-const COMPUTE = 4;
 
 /** Staging buffers up to this size are used again: those of outputs, not of whole weights. */
 const POOLED_BYTES = 2 ** 22;
 
-const usages = {
-  storage: usage.storage | usage.copySource | usage.copyTarget,
-  uniform: usage.uniform | usage.copyTarget,
-  staging: usage.mapRead | usage.copyTarget,
-} as const;
-
-/** A kernel that is ready to run. */
-export interface Pipeline {
-  readonly handle: GpuHandle;
-  readonly layout: GpuHandle;
-}
+/** Sums of the standard's `GPUBufferUsage`: read 1, copy source 4, copy target 8, uniform 0x40, storage 0x80. */
+const usages = { storage: 0x8c, uniform: 0x48, staging: 0x09 } as const;
 
 /** A kernel with its buffers. */
 export interface Bound {
-  readonly pipeline: Pipeline;
+  readonly pipeline: GpuPipeline;
   readonly group: GpuHandle;
 }
+
+/** Limits that are those of the adapter instead of the standard's. */
+const raisedLimits = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxComputeWorkgroupStorageSize",
+  "maxStorageBuffersPerShaderStage",
+] as const;
 
 /** Opens a device with all of its adapter's memory limits. Throws NativeError if there is no adapter. */
 export async function openDevice(gpu: WebGpu): Promise<Device> {
@@ -38,8 +44,8 @@ export async function openDevice(gpu: WebGpu): Promise<Device> {
       "engine webgpu: no graphics adapter; install its driver (Vulkan on Linux), or use --engine onednn or wasm",
     );
   }
-  const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize } = adapter.limits;
-  const requiredLimits = { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize };
+  const { limits } = adapter;
+  const requiredLimits = Object.fromEntries(raisedLimits.map((name) => [name, limits[name]]));
   try {
     return new Device(gpu, adapter, await adapter.requestDevice({ requiredLimits }));
   } catch (cause) {
@@ -55,8 +61,7 @@ export class Device {
   readonly gpu: WebGpu;
   readonly adapter: GpuAdapter;
   readonly #device: GpuDevice;
-  readonly #layouts = new Map<string, { readonly group: GpuHandle; readonly pipeline: GpuHandle }>();
-  readonly #pipelines = new Map<string, Promise<Pipeline> | Pipeline>();
+  readonly #pipelines = new Map<string, Promise<GpuPipeline> | GpuPipeline>();
   readonly #calls = new Set<Promise<unknown>>();
   #scopes: Promise<unknown> = Promise.resolve();
   #encoder: GpuCommandEncoder | undefined;
@@ -74,15 +79,19 @@ export class Device {
     device.onuncapturederror = ({ error }: { readonly error: Error }) => this.#fail(error.message);
     void device.lost.then(({ reason, message }) => {
       if (!this.#isOpen) return;
-      const cause = message || reason || "unknown reason";
       this.#fail(
-        `device lost (${cause}); close other programs that use it, or use a smaller --batch-size, and --resume`,
+        `device lost (${message || reason}); close other programs that use it, or use a smaller --batch-size, and --resume`,
       );
     });
   }
 
   get limits() {
     return this.#device.limits;
+  }
+
+  /** Bytes that a binding may have; parts of a buffer begin at multiples of 256. */
+  get bindingBytes(): number {
+    return Math.floor(Math.min(this.limits.maxStorageBufferBindingSize, this.limits.maxBufferSize) / 256) * 256;
   }
 
   #fail(message: string): void {
@@ -107,15 +116,15 @@ export class Device {
   async #scoped<T>(what: string, create: () => T | Promise<T>): Promise<T> {
     const device = this.#device;
     this.check();
-    for (const filter of ["validation", "internal", "out-of-memory"] as const) device.pushErrorScope(filter);
+    device.pushErrorScope("validation");
+    device.pushErrorScope("out-of-memory");
     const [result] = await Promise.allSettled([(async () => create())()]);
     const memory = await device.popErrorScope();
-    const errors = [await device.popErrorScope(), await device.popErrorScope()];
+    const error = await device.popErrorScope();
     const prefix = `${what}: ${nameOf(this.adapter)}`;
     if (memory) {
       throw new NativeError(`${prefix} has not enough memory (${memory.message.trim()}); use a smaller --batch-size`);
     }
-    const error = errors.find((one) => one !== null);
     if (error) throw new NativeError(`${prefix}: ${error.message.trim()}`);
     if (result.status === "rejected") {
       this.check();
@@ -132,54 +141,34 @@ export class Device {
     return this.#device.createBuffer({ size: Math.ceil(bytes / 16) * 16, usage: usages.uniform });
   }
 
-  #layoutOf(access: readonly Access[]) {
-    const key = access.join();
-    const known = this.#layouts.get(key);
-    if (known) return known;
-    const storage = { read: "read-only-storage", write: "storage" } as const;
-    const types = ["uniform", ...access.map((one) => storage[one])] as const;
-    const group = this.#device.createBindGroupLayout({
-      entries: types.map((type, binding) => ({ binding, visibility: COMPUTE, buffer: { type } })),
-    });
-    const made = { group, pipeline: this.#device.createPipelineLayout({ bindGroupLayouts: [group] }) };
-    this.#layouts.set(key, made);
-    return made;
-  }
-
-  #descriptor(code: string, access: readonly Access[]) {
-    const { group, pipeline } = this.#layoutOf(access);
-    const module = this.#device.createShaderModule({ code });
-    return { group, descriptor: { layout: pipeline, compute: { module, entryPoint: "main" } } };
+  #descriptor(code: string) {
+    return { layout: "auto", compute: { module: this.#device.createShaderModule({ code }) } } as const;
   }
 
   /** The pipeline of a kernel; kernels of equal code share it. */
-  pipeline(code: string, access: readonly Access[]): Promise<Pipeline> {
+  async pipeline(code: string): Promise<GpuPipeline> {
     const known = this.#pipelines.get(code);
-    if (known) return Promise.resolve(known);
-    const { group, descriptor } = this.#descriptor(code, access);
-    const made = this.#device.createComputePipelineAsync(descriptor).then((handle) => {
-      const pipeline = { handle, layout: group };
-      this.#pipelines.set(code, pipeline);
-      return pipeline;
-    });
+    if (known) return known;
+    const made = this.#device.createComputePipelineAsync(this.#descriptor(code));
     this.#pipelines.set(code, made);
-    return made;
+    const pipeline = await made;
+    this.#pipelines.set(code, pipeline);
+    return pipeline;
   }
 
   /** The same without waiting, for what is compiled between steps. */
-  pipelineNow(code: string, access: readonly Access[]): Pipeline {
+  pipelineNow(code: string): GpuPipeline {
     const known = this.#pipelines.get(code);
-    if (known && "handle" in known) return known;
-    const { group, descriptor } = this.#descriptor(code, access);
-    const made = { handle: this.#device.createComputePipeline(descriptor), layout: group };
+    if (known && "label" in known) return known;
+    const made = this.#device.createComputePipeline(this.#descriptor(code));
     this.#pipelines.set(code, made);
     return made;
   }
 
   /** A kernel with a uniform and its operands' buffers. */
-  bind(pipeline: Pipeline, uniform: GpuBuffer, buffers: readonly GpuBuffer[]): Bound {
-    const entries = [uniform, ...buffers].map((buffer, binding) => ({ binding, resource: { buffer } }));
-    return { pipeline, group: this.#device.createBindGroup({ layout: pipeline.layout, entries }) };
+  bind(pipeline: GpuPipeline, buffer: GpuBuffer, operands: readonly GpuBinding[]): Bound {
+    const entries = [{ buffer }, ...operands].map((resource, binding) => ({ binding, resource }));
+    return { pipeline, group: this.#device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }) };
   }
 
   #openEncoder(): GpuCommandEncoder {
@@ -198,13 +187,9 @@ export class Device {
     const limit = this.limits.maxComputeWorkgroupsPerDimension;
     const rows = Math.ceil(workgroups / limit);
     this.#pass ??= this.#openEncoder().beginComputePass();
-    this.#pass.setPipeline(pipeline.handle);
+    this.#pass.setPipeline(pipeline);
     this.#pass.setBindGroup(0, group);
     this.#pass.dispatchWorkgroups(Math.ceil(workgroups / rows), rows);
-  }
-
-  copy(source: GpuBuffer, target: GpuBuffer, bytes: number): void {
-    this.#endPass().copyBufferToBuffer(source, 0, target, 0, bytes);
   }
 
   clear(buffer: GpuBuffer, offset: number, bytes: number): void {
@@ -224,15 +209,11 @@ export class Device {
     this.submit();
     // Dawn takes the process down for memory that threads share.
     const isShared = typeof SharedArrayBuffer !== "undefined" && data.buffer instanceof SharedArrayBuffer;
-    const own = isShared ? this.#copyOf(data.subarray(0, length)) : data;
-    this.#device.queue.writeBuffer(buffer, 0, own, 0, length);
-  }
-
-  #copyOf(data: Float32Array | Uint32Array): Float32Array | Uint32Array {
-    if (data instanceof Uint32Array) return data.slice();
-    if (this.#copy.length < data.length) this.#copy = new Float32Array(data.length);
-    this.#copy.set(data);
-    return this.#copy;
+    if (isShared) {
+      if (this.#copy.length < length) this.#copy = new Float32Array(length);
+      this.#copy.set(data.subarray(0, length));
+    }
+    this.#device.queue.writeBuffer(buffer, 0, isShared ? this.#copy : data, 0, length);
   }
 
   /** Copies buffers to the host, after everything added before, into `use`: a view of each, valid during the call. */
@@ -242,7 +223,10 @@ export class Device {
   ): Promise<T> {
     this.check();
     const staging = sources.map(({ bytes }) => this.#takeStaging(bytes));
-    for (const [i, { buffer, bytes }] of sources.entries()) this.copy(buffer, staging[i] as GpuBuffer, bytes);
+    const encoder = this.#endPass();
+    for (const [i, { buffer, bytes }] of sources.entries()) {
+      encoder.copyBufferToBuffer(buffer, 0, staging[i] as GpuBuffer, 0, bytes);
+    }
     this.submit();
     return this.tracked(this.#map(staging, sources, use));
   }

@@ -1,14 +1,27 @@
 /** A program as data: its kernels in order, and the buffers that they read and write. Nothing here needs a device. */
 import type { Direction } from "../engine.ts";
-import type { Access, Operand } from "./kernels/wgsl.ts";
+import { partsOf, splitOperands } from "./kernels/bindings.ts";
+import type { TileLimits } from "./kernels/tiles.ts";
+import type { Operand } from "./kernels/wgsl.ts";
+
+/** Properties of the adapter that a plan depends on. */
+export interface PlanLimits extends TileLimits {
+  /** Bytes of a binding, a multiple of 256: larger operands take several. */
+  readonly bindingBytes: number;
+}
 
 /** Memory of a program. Buffers of the arena share memory with others at other steps; kept ones do not. */
 export interface PlannedBuffer {
   readonly bytes: number;
-  readonly isKept: boolean;
+  isKept: boolean;
   /** Steps between which the contents matter. */
   firstStep: number;
   lastStep: number;
+}
+
+/** Gives a buffer memory of its own for as long as the program is open. */
+export function keep(buffer: PlannedBuffer): PlannedBuffer {
+  return Object.assign(buffer, { isKept: true, firstStep: 0, lastStep: Number.POSITIVE_INFINITY });
 }
 
 /** A kernel of a program. */
@@ -17,8 +30,7 @@ export interface Dispatch {
   readonly direction: Direction;
   readonly work: string;
   readonly code: string;
-  readonly buffers: readonly PlannedBuffer[];
-  readonly access: readonly Access[];
+  readonly bindings: readonly PlannedBinding[];
   /** Number of workgroups for a number of images. */
   workgroups(images: number): number;
   /** Bytes read and written for a whole batch. */
@@ -28,6 +40,13 @@ export interface Dispatch {
   readonly computedMacs: number;
   /** Tile and parts of a product, for people. */
   readonly tile?: string | undefined;
+}
+
+/** Part of a buffer that a kernel binds, in bytes. */
+interface PlannedBinding {
+  readonly buffer: PlannedBuffer;
+  readonly offset: number;
+  readonly size: number;
 }
 
 /** A kernel to add. */
@@ -46,8 +65,13 @@ export interface Bound extends Pick<Operand, "access"> {
 export class Plan {
   readonly dispatches: Dispatch[] = [];
   readonly buffers: PlannedBuffer[] = [];
+  readonly #bindingBytes: number;
   #layer = "input";
   #direction: Direction = "forward";
+
+  constructor({ bindingBytes }: PlanLimits) {
+    this.#bindingBytes = bindingBytes;
+  }
 
   /** Attributes the kernels that follow. */
   enter(layer: string, direction: Direction): void {
@@ -64,26 +88,27 @@ export class Plan {
 
   /** Memory for as long as the program is open. */
   kept(bytes: number): PlannedBuffer {
-    const buffer = { bytes, isKept: true, firstStep: 0, lastStep: Number.POSITIVE_INFINITY };
-    this.buffers.push(buffer);
-    return buffer;
+    return keep(this.buffer(bytes));
   }
 
-  add({ operands, ...one }: NewDispatch): void {
+  add({ operands, code, ...one }: NewDispatch): void {
     const step = this.dispatches.length;
+    const sizes = operands.map(({ buffer }) => buffer.bytes);
     for (const { buffer } of operands) {
       buffer.firstStep = Math.min(buffer.firstStep, step);
       buffer.lastStep = Math.max(buffer.lastStep, step);
     }
     this.dispatches.push({
-      bytes: operands.reduce((sum, { buffer }) => sum + buffer.bytes, 0),
+      bytes: sizes.reduce((sum, size) => sum + size, 0),
       macs: 0,
       computedMacs: 0,
       ...one,
       layer: this.#layer,
       direction: this.#direction,
-      buffers: operands.map(({ buffer }) => buffer),
-      access: operands.map(({ access }) => access),
+      code: splitOperands(code, sizes, this.#bindingBytes),
+      bindings: operands.flatMap(({ buffer }) =>
+        partsOf(buffer.bytes, this.#bindingBytes).map((part) => ({ buffer, ...part })),
+      ),
     });
   }
 }

@@ -2,12 +2,18 @@
 import { ShapeError } from "../../errors.ts";
 import { sizeOf } from "../../shape.ts";
 import { binaryCrossEntropy, requireWeights } from "../binaryCrossEntropy.ts";
-import type { CompileRequest, DropoutDraws, Program, StepReading, TrainingProgram } from "../engine.ts";
+import type {
+  CompileRequest,
+  DropoutDraws,
+  Program,
+  StepReading,
+  TrainableParameter,
+  TrainingProgram,
+} from "../engine.ts";
 import { softmaxCrossEntropy } from "../softmaxCrossEntropy.ts";
-import { type Compiled, compileChain } from "./compiled.ts";
+import { type Compiled, compileChain, type StoredParameter } from "./compiled.ts";
 import type { Device } from "./device.ts";
-import type { TileLimits } from "./kernels/tiles.ts";
-import type { PlannedBuffer } from "./plan.ts";
+import type { PlanLimits, PlannedBuffer } from "./plan.ts";
 
 /** Steps after which results are read: enough that the device never waits for the host. */
 const EVERY_STEPS = 8;
@@ -15,13 +21,10 @@ const EVERY_STEPS = 8;
 const CALLS_IN_FLIGHT = 2;
 
 /** Compiles a chain of operations for inference. */
-export async function compileInference(device: Device, limits: TileLimits, request: CompileRequest): Promise<Program> {
+export async function compileInference(device: Device, limits: PlanLimits, request: CompileRequest): Promise<Program> {
   const compiled = await compileChain(device, limits, request, false);
   const { calls, ...common } = commonMembers(compiled);
-  return {
-    ...common,
-    parameters: compiled.parameters.map(({ name, value }) => ({ name, value })),
-  };
+  return { ...common, parameters: compiled.parameters };
 }
 
 /** The members that do not depend on the mode. */
@@ -54,7 +57,7 @@ function commonMembers(compiled: Compiled) {
       if (staging.length < length) staging = new Float32Array(length);
       return staging.subarray(0, length);
     },
-    write: async (tensor, values) => tensors.write(tensor, values),
+    write: (tensor, values) => tensors.write(tensor, values),
     takeProfile: () => [],
     close() {
       if (tensors.close()) free();
@@ -111,7 +114,7 @@ function readOutput<T>(
 /** Compiles a chain of operations for training. */
 export async function compileTraining(
   device: Device,
-  limits: TileLimits,
+  limits: PlanLimits,
   request: CompileRequest,
 ): Promise<TrainingProgram> {
   const { loss } = request;
@@ -182,6 +185,7 @@ function trainingPasses(compiled: Compiled, calls: Promise<unknown>[], evaluate:
       return evaluate(...given);
     },
     async forwardTraining(images, count, draws) {
+      chain.checkTraining(count);
       start(images, count, draws);
       stepCount = count;
       return remember(calls, readInto(takeResults(), count));
@@ -198,6 +202,7 @@ function trainingPasses(compiled: Compiled, calls: Promise<unknown>[], evaluate:
     },
     async forwardBackward(images, targets, count, draws): Promise<StepReading> {
       requireTargets(outputShape, targets, count);
+      chain.checkTraining(count);
       tensors.requireOpen();
       const results = takeResults();
       const length = count * outputSize;
@@ -222,29 +227,35 @@ function hostLoss({ loss, batchSize }: CompileRequest, classes: number) {
 
 /** Throws ShapeError unless there are targets for each image. */
 function requireTargets(outputShape: readonly number[], targets: Float32Array, count: number): void {
-  const [classes] = outputShape;
-  if (outputShape.length !== 1 || classes === undefined) {
+  const [classes = 1] = outputShape;
+  if (outputShape.length !== 1) {
     throw new ShapeError(`loss: expected an output [classes], got [${outputShape.join(", ")}]`);
   }
   if (targets.length >= count * classes) return;
   throw new ShapeError(`targets: expected ${count} rows of ${classes} classes, got ${targets.length} values`);
 }
 
+function isTrained(parameter: StoredParameter): parameter is StoredParameter & TrainableParameter {
+  return parameter.gradient !== undefined;
+}
+
 /** Parameters, and the members that compute on tensors. */
 function trainingTensors({ parameters, tensors, inputGradient }: Compiled) {
-  const trained = parameters.flatMap(({ name, value, gradient }) => (gradient ? [{ name, value, gradient }] : []));
-  const frozen = parameters.flatMap(({ name, value, gradient }) => (gradient ? [] : [{ name, value }]));
+  const trained = parameters.filter(isTrained);
+  const frozen = parameters.filter((parameter) => !isTrained(parameter));
+  const updated = parameters.filter(({ isUpdated }) => isUpdated);
   return {
     parameters: trained,
     frozen,
     inputGradient,
-    read: async (tensor, into) => tensors.read(tensor, into),
+    read: (tensor, into) => tensors.read(tensor, into),
     newTensor: (like) => tensors.newTensor(like),
     compileUpdate: (assignments) => tensors.compileUpdate(assignments),
     sumOfSquares: (all) => tensors.sumOfSquares(all),
     async firstNonFinite(of) {
-      const searched = trained.map(({ value, gradient }) => (of === "values" ? value : gradient));
-      return trained[await tensors.firstNonFinite(of, searched)]?.name;
+      const searched = of === "values" ? [...trained, ...updated] : trained;
+      const found = of === "values" ? searched.map(({ value }) => value) : trained.map(({ gradient }) => gradient);
+      return searched[await tensors.firstNonFinite(found)]?.name;
     },
   } satisfies Partial<TrainingProgram>;
 }

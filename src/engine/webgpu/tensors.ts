@@ -4,7 +4,8 @@ import { formatShape, sizeOf } from "../../shape.ts";
 import type { Assignment, Tensor, Update } from "../engine.ts";
 import type { GpuBuffer } from "./api.ts";
 import type { Bound, Device } from "./device.ts";
-import { FINITE_ELEMENTS, finiteCode, SQUARES_CHUNK, squaresCode, tensorsOf, updateCode } from "./kernels/tensors.ts";
+import { partsOf } from "./kernels/bindings.ts";
+import { nonFiniteCode, SUMS_CHUNK, squaresCode, tensorsOf, updateCode } from "./kernels/tensors.ts";
 import { STEP_BYTES, THREADS } from "./kernels/wgsl.ts";
 import type { Layout } from "./weights.ts";
 
@@ -19,7 +20,7 @@ export interface EngineTensor extends Tensor {
 interface Reduction {
   readonly bound: Bound;
   readonly workgroups: number;
-  readonly results: GpuBuffer;
+  readonly buffer: GpuBuffer;
   readonly bytes: number;
 }
 
@@ -27,9 +28,8 @@ interface Reduction {
 export class Tensors {
   readonly #device: Device;
   readonly #tensors = new Set<Tensor>();
-  readonly #squares = new Map<Tensor, Reduction>();
-  /** Flags for every combination of tensors that was searched. */
-  readonly #searches = new Map<string, { readonly flags: GpuBuffer; readonly kernels: readonly Reduction[] }>();
+  /** Kernels of each tensor, by their code. */
+  readonly #reductions = new Map<string, Map<Tensor, readonly Reduction[]>>();
   /** Memory that the tensors' kernels own. */
   readonly #owned: GpuBuffer[] = [];
   #staging = new Float32Array(0);
@@ -110,14 +110,19 @@ export class Tensors {
     if (!first) return { run() {} };
     for (const tensor of rest) requireLike(first, tensor);
     const { code, tensors, scalars } = updateCode(assignments);
-    const targets = new Set<Tensor>(assignments.map(({ target }) => target));
-    const access = tensors.map((tensor) => (targets.has(tensor) ? "write" : "read"));
     const device = this.#device;
     const values = new Float32Array(Math.max(4, scalars.length));
     const uniform = this.#uniform(values);
     const buffers = tensors.map((tensor) => this.own(tensor).buffer);
-    const bound = device.bind(device.pipelineNow(code, access), uniform, buffers);
-    const workgroups = Math.ceil(first.layout.length / THREADS);
+    const pipeline = device.pipelineNow(code);
+    const kernels = this.#partsOf(first).map((part) => ({
+      bound: device.bind(
+        pipeline,
+        uniform,
+        buffers.map((buffer) => ({ buffer, ...part })),
+      ),
+      workgroups: Math.ceil(part.size / 4 / THREADS),
+    }));
     return {
       run: () => {
         this.requireOpen();
@@ -126,59 +131,57 @@ export class Tensors {
           for (const [i, { value }] of scalars.entries()) values[i] = value;
           device.write(uniform, values);
         }
-        device.dispatch(bound, workgroups);
+        for (const { bound, workgroups } of kernels) device.dispatch(bound, workgroups);
       },
     };
   }
 
-  /** Σ x² of each tensor; pieces in f32 on the device, their sums in f64. */
+  /** Parts of a tensor that the device can bind. */
+  #partsOf({ layout }: EngineTensor) {
+    return partsOf(4 * layout.length, this.#device.bindingBytes);
+  }
+
+  /** Σ x² over all tensors; pieces in f32 on the device, their sums in f64. */
   async sumOfSquares(tensors: readonly Tensor[]): Promise<number> {
-    const reductions = tensors.map((tensor) => this.#squaresOf(this.own(tensor)));
-    for (const { bound, workgroups } of reductions) this.#device.dispatch(bound, workgroups);
-    const sources = reductions.map(({ results, bytes }) => ({ buffer: results, bytes }));
-    return this.#device.read(sources, (views) => {
-      let total = 0;
-      for (const view of views) for (const sum of new Float32Array(view)) total += sum;
-      return total;
-    });
+    return (await this.#sums(squaresCode, tensors)).reduce((total, sum) => total + sum, 0);
   }
 
-  #squaresOf(tensor: EngineTensor): Reduction {
-    const known = this.#squares.get(tensor);
-    if (known) return known;
-    const workgroups = Math.ceil(tensor.layout.length / SQUARES_CHUNK);
-    const results = this.#storage(4 * workgroups);
-    const pipeline = this.#device.pipelineNow(squaresCode, ["read", "write"]);
-    const bound = this.#device.bind(pipeline, this.#uniform(new Uint32Array(STEP_BYTES / 4)), [tensor.buffer, results]);
-    const made = { bound, workgroups, results, bytes: 4 * workgroups };
-    this.#squares.set(tensor, made);
-    return made;
+  /** Index of the first tensor with a NaN or infinite value; −1 if there is none. */
+  async firstNonFinite(tensors: readonly Tensor[]): Promise<number> {
+    return (await this.#sums(nonFiniteCode, tensors)).findIndex((count) => count > 0);
   }
 
-  /** Index of the first tensor with a NaN or infinite value; −1 if there is none. `key` names the combination. */
-  async firstNonFinite(key: string, tensors: readonly Tensor[]): Promise<number> {
+  /** Sums over each tensor by a kernel of `sumsCode`. */
+  async #sums(code: string, tensors: readonly Tensor[]): Promise<readonly number[]> {
     this.requireOpen();
-    if (tensors.length === 0) return -1;
-    const search = this.#searches.get(key) ?? this.#newSearch(tensors);
-    this.#searches.set(key, search);
-    const bytes = 4 * tensors.length;
-    this.#device.clear(search.flags, 0, bytes);
-    for (const { bound, workgroups } of search.kernels) this.#device.dispatch(bound, workgroups);
-    return this.#device.read([{ buffer: search.flags, bytes }], ([view]) =>
-      new Uint32Array(view as ArrayBuffer).indexOf(1),
-    );
+    const reductions = tensors.map((tensor) => this.#reductionsOf(code, this.own(tensor)));
+    const all = reductions.flat();
+    for (const { bound, workgroups } of all) this.#device.dispatch(bound, workgroups);
+    return this.#device.read(all, (views) => {
+      let at = 0;
+      return reductions.map((own) => {
+        let total = 0;
+        for (const _ of own) for (const sum of new Float32Array(views[at++] as ArrayBuffer)) total += sum;
+        return total;
+      });
+    });
   }
 
-  #newSearch(tensors: readonly Tensor[]) {
-    const flags = this.#storage(4 * tensors.length);
-    const pipeline = this.#device.pipelineNow(finiteCode, ["read", "write"]);
-    const kernels = tensors.map((given, i) => {
-      const { buffer, layout } = this.own(given);
-      const bound = this.#device.bind(pipeline, this.#uniform(Uint32Array.of(0, 0, i, 0)), [buffer, flags]);
-      const workgroups = Math.ceil(layout.length / (THREADS * FINITE_ELEMENTS));
-      return { bound, workgroups, results: flags, bytes: 4 };
+  #reductionsOf(code: string, tensor: EngineTensor): readonly Reduction[] {
+    const ofCode = this.#reductions.get(code) ?? new Map<Tensor, readonly Reduction[]>();
+    this.#reductions.set(code, ofCode);
+    const known = ofCode.get(tensor);
+    if (known) return known;
+    const pipeline = this.#device.pipelineNow(code);
+    const uniform = this.#uniform(new Uint32Array(STEP_BYTES / 4));
+    const made = this.#partsOf(tensor).map((part) => {
+      const workgroups = Math.ceil(part.size / 4 / SUMS_CHUNK);
+      const buffer = this.#storage(4 * workgroups);
+      const bound = this.#device.bind(pipeline, uniform, [{ buffer: tensor.buffer, ...part }, { buffer }]);
+      return { bound, workgroups, buffer, bytes: 4 * workgroups };
     });
-    return { flags, kernels };
+    ofCode.set(tensor, made);
+    return made;
   }
 }
 

@@ -5,7 +5,7 @@ import { f32Engine } from "../f32Engine.ts";
 import { isSoftware, nameOf } from "./adapter.ts";
 import type { WebGpu } from "./api.ts";
 import { openDevice } from "./device.ts";
-import type { TileLimits } from "./kernels/tiles.ts";
+import type { PlanLimits } from "./plan.ts";
 import { compileInference, compileTraining } from "./program.ts";
 
 /** Options of the engine. */
@@ -23,23 +23,24 @@ export interface WebGpuEngine extends Engine {
 }
 
 /** Must change whenever any computed number changes. */
-const version = "1";
+const version = "2";
 
 /**
  * The engine for graphics processors, in f32: `gpu` is `navigator.gpu` of a browser, or `create([])` of the npm package `webgpu`. Results have the same
  * bits on one adapter and driver.
  *
  * Compiling throws ShapeError for tensors that the adapter cannot bind, NativeError if its memory is short, UnimplementedError for a precision other than
- * f32 or an operation that it lacks, ConfigError for training in several processes. Calls throw NativeError once the device is lost.
+ * f32, ConfigError for training in several processes. Calls throw NativeError once the device is lost.
  *
  * Throws NativeError if there is no adapter.
  */
 export async function createWebGpuEngine(gpu: WebGpu, options: WebGpuOptions = {}): Promise<WebGpuEngine> {
   const device = await openDevice(gpu);
   const software = isSoftware(device.adapter);
-  const limits: TileLimits = {
+  const limits: PlanLimits = {
     isPlain: options.products ? options.products === "plain" : software,
     workgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
+    bindingBytes: device.bindingBytes,
   };
   const description = `WebGPU ${version} (${nameOf(device.adapter)}${software ? ", a software adapter" : ""})`;
   const engine = f32Engine(

@@ -22,13 +22,15 @@ export interface WeightExtents {
   readonly ins: number;
   readonly outs: number;
   readonly taps: number;
+  /** Plain rows are ordered by output, then by group: the kernels of a locally connected layer, whose groups are its pixels. */
+  readonly isLocal?: boolean | undefined;
 }
 
 /** Rows and columns of a block that stays in the processor's cache. */
 const BLOCK = 32;
 
-/** Plain [group][out][in][tap] as [group][tap][in][out]. */
-export function weightLayout({ groups, ins, outs, taps }: WeightExtents): Layout {
+/** Plain [group][out][in][tap], or [out][group][in][tap], as [group][tap][in][out]. */
+export function weightLayout({ groups, ins, outs, taps, isLocal = false }: WeightExtents): Layout {
   const depth = ins * taps;
   const each = (move: (plain: number, inside: number) => void) => {
     for (let group = 0; group < groups; group++) {
@@ -37,7 +39,9 @@ export function weightLayout({ groups, ins, outs, taps }: WeightExtents): Layout
         for (let firstOut = 0; firstOut < outs; firstOut += BLOCK) {
           for (let k = first; k < Math.min(depth, first + BLOCK); k++) {
             const row = start + ((k % taps) * ins + Math.floor(k / taps)) * outs;
-            for (let o = firstOut; o < Math.min(outs, firstOut + BLOCK); o++) move(start + o * depth + k, row + o);
+            for (let o = firstOut; o < Math.min(outs, firstOut + BLOCK); o++) {
+              move((isLocal ? o * groups + group : group * outs + o) * depth + k, row + o);
+            }
           }
         }
       }
@@ -45,7 +49,7 @@ export function weightLayout({ groups, ins, outs, taps }: WeightExtents): Layout
   };
   return {
     length: groups * depth * outs,
-    key: `weights ${[groups, ins, outs, taps].join()}`,
+    key: `weights ${[groups, ins, outs, taps, isLocal].join()}`,
     pack: (plain, inside) =>
       each((from, to) => {
         inside[to] = plain[from] as number;

@@ -1,6 +1,7 @@
 /** Benchmark report: data, and the text that `bench` prints. */
 import { formatBytes } from "../../bytes.ts";
 import type { Direction, InferencePrecision, Precision } from "../../engine/engine.ts";
+import type { PlannedWork } from "../../engine/plannedWork.ts";
 import { formatMagnitude, formatPercent } from "../numbers.ts";
 import { wrap } from "../text.ts";
 import { formatWork, type WorkFigures } from "./benchmarkWork.ts";
@@ -48,6 +49,10 @@ export interface NetworkFigures {
   readonly layers?: readonly LayerFigures[];
   /** Kinds of work of a training step; absent if layers were not requested. */
   readonly work?: readonly WorkFigures[];
+  /** Work of a step of the requested batch on a graphics adapter, if layers are requested; absent for other engines. */
+  readonly planned?: PlannedWork;
+  /** Batch and number of steps that were measured, where a step of the requested batch takes too long; absent otherwise. */
+  readonly reduced?: { readonly batchSize: number; readonly steps: number } | undefined;
 }
 
 /** Whole steps: forward, loss, backward, update of every parameter, and the check for non-finite values. */
@@ -131,7 +136,7 @@ export function formatBenchmark(report: BenchmarkReport): string {
   if (report.processes !== undefined) return `${formatConditions(report)}\n\n${formatJoint(report)}`;
   const training = [
     `Ceiling of direct convolution and matrix products\n${formatCeilings(report.ceilings)}`,
-    `Training, batch ${batchSize}\n${formatTraining(networks)}`,
+    [`Training, batch ${batchSize}`, formatTraining(networks), ...networks.flatMap(formatReduced)].join("\n"),
     `Where a step's time goes\n${formatShares(networks)}`,
   ];
   return [
@@ -139,6 +144,7 @@ export function formatBenchmark(report: BenchmarkReport): string {
     ...(trained(networks).length > 0 ? training : []),
     `Inference\n${formatInference(networks)}`,
     ...networks.flatMap((figures) => formatLayers(figures) ?? []),
+    ...networks.flatMap((figures) => formatPlanned(figures, batchSize) ?? []),
   ].join("\n\n");
 }
 
@@ -226,10 +232,36 @@ function formatInference(networks: readonly NetworkFigures[]): string {
   return `${formatTable(columns, rows)}\nImages/s.`;
 }
 
+function formatReduced({ network, precision, reduced }: NetworkFigures): readonly string[] {
+  if (!reduced) return [];
+  const { batchSize, steps } = reduced;
+  const step = steps === 1 ? "one step" : `${steps} steps`;
+  return [
+    wrap(`${network}, ${precision}: measured with batch ${batchSize} and ${step}; a larger batch takes too long`),
+  ];
+}
+
+function formatPlanned({ network, precision, planned }: NetworkFigures, batchSize: number): string | undefined {
+  if (!planned) return undefined;
+  const { kernels, pipelines, bytes, leastBytes, tileWaste } = planned;
+  const columns: readonly Column[] = [
+    { heading: "", align: "left" },
+    { heading: "", align: "left", shrinks: true },
+  ];
+  return [
+    wrap(`${network}, ${precision}: planned work of a step on a graphics adapter, batch ${batchSize}`),
+    formatTable(columns, [
+      ["kernels", `${kernels} run, ${pipelines} compiled`],
+      ["bytes", `${formatBytes(bytes)}, ${(bytes / leastBytes).toFixed(2)} × the least`],
+      ["tile waste", formatPercent(tileWaste)],
+    ]),
+  ].join("\n");
+}
+
 const directions: readonly Direction[] = ["forward", "backwardData", "backwardWeights"];
 
 function formatLayers({ network, precision, layers, work, training }: NetworkFigures): string | undefined {
-  if (!layers) return undefined;
+  if (!layers || layers.length === 0) return undefined;
   const columns: readonly Column[] = [
     { heading: "Layer", align: "left", shrinks: true },
     ...["Forward", "Data", "Weights"].flatMap((heading): readonly Column[] => [

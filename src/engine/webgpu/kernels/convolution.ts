@@ -1,10 +1,10 @@
 /**
  * The three products of a convolution, by their factors. Maps are [image, y, x, channel], weights [group, tap, input channel, output channel] with the
- * taps of the window row by row. A linear layer is a convolution of a map of one pixel.
+ * taps of the window row by row. A linear layer is a convolution of a map of one pixel. A locally connected layer has a group for each pixel, and its
+ * images as rows.
  */
 import { four, loadAlongDepth, rowsOf, vectorAt } from "./factors.ts";
-import { elementOf, type Factor, type Product, put } from "./product.ts";
-import type { Operand } from "./wgsl.ts";
+import { elementOf, type Factor, get, type Product, put } from "./product.ts";
 
 /** Extents of a convolution. */
 export interface Convolution {
@@ -19,6 +19,8 @@ export interface Convolution {
   readonly padding: number;
   readonly groups: number;
   readonly batchSize: number;
+  /** Each output pixel has weights of its own. */
+  readonly isLocal?: boolean;
 }
 
 /** Derived extents: channels of a group, taps, pixels of the output. */
@@ -32,31 +34,46 @@ export function extentsOf(c: Convolution) {
   };
 }
 
+/** Rows of a product that are the pixels of a map, with its groups; `at` declares image, pixel, and group of channels of row `m`. */
+function rowsOfMap({ batchSize, groups, isLocal }: Convolution, pixels: number) {
+  const rowsOfImage = isLocal ? 1 : pixels;
+  return {
+    rows: `step.images * ${rowsOfImage}`,
+    maxRows: batchSize * rowsOfImage,
+    rowsOfImage,
+    groups: isLocal ? pixels : groups,
+    at: isLocal
+      ? "let image = m; let p = group; let block = 0u;"
+      : `let image = m / ${pixels}; let p = m % ${pixels}; let block = group;`,
+  };
+}
+
 /** `let ${tap}, ${channel}` of index `k` of [taps][channels]. */
 function split(k: string, taps: number, channels: number): string {
-  return taps === 1 ? `let tap = 0u; let c = ${k};` : `let tap = ${k} / ${channels}u; let c = ${k} % ${channels}u;`;
+  return taps === 1 ? `let tap = 0u; let c = ${k};` : `let tap = ${k} / ${channels}; let c = ${k} % ${channels};`;
 }
 
 /** Input pixels under the window of output pixel m, along the depth [tap][channel]. */
 function windows(c: Convolution): Factor {
   const { ins, taps, pixels, inPixels } = extentsOf(c);
+  const { rows, at } = rowsOfMap(c, pixels);
   const depth = taps * ins;
   const load = loadAlongDepth("a", {
     operand: "xs",
     isVector: ins % 4 === 0,
-    outside: `k >= ${depth}u`,
+    outside: `k >= ${depth}`,
     index: (zero) => `${split("k", taps, ins)}
-  let y = f.y + i32(tap / ${c.kernelSize}u); let x = f.z + i32(tap % ${c.kernelSize}u);
-  if (u32(y) >= ${c.height}u || u32(x) >= ${c.width}u) { return ${zero}; }
+  let y = f.y + i32(tap / ${c.kernelSize}); let x = f.z + i32(tap % ${c.kernelSize});
+  if (u32(y) >= ${c.height} || u32(x) >= ${c.width}) { return ${zero}; }
   let i = u32(f.x + (y * ${c.width} + x) * ${c.inChannels}) + c;`,
   });
   return {
     along: "depth",
     text: `fn aFixed(m: u32, group: u32) -> vec4i {
-  if (m >= step.images * ${pixels}u) { return vec4i(0, -1000000, -1000000, 0); }
-  let p = m % ${pixels}u;
-  return vec4i(i32(m / ${pixels}u * ${inPixels * c.inChannels}u + group * ${ins}u),
-    i32(p / ${c.outWidth}u * ${c.stride}u) - ${c.padding}, i32(p % ${c.outWidth}u * ${c.stride}u) - ${c.padding}, 0);
+  if (m >= ${rows}) { return vec4i(0, -1000000, -1000000, 0); }
+  ${at}
+  return vec4i(i32(image * ${inPixels * c.inChannels} + block * ${ins}),
+    i32(p / ${c.outWidth} * ${c.stride}) - ${c.padding}, i32(p % ${c.outWidth} * ${c.stride}) - ${c.padding}, 0);
 }
 ${load}`,
   };
@@ -66,10 +83,8 @@ ${load}`,
 export function forwardProduct(c: Convolution, relu: boolean): Product {
   const { ins, outs, taps, pixels } = extentsOf(c);
   const depth = taps * ins;
-  const bias =
-    outs % 4 === 0
-      ? "bias[i / 4u]"
-      : `vec4f(${[0, 1, 2, 3].map((j) => `bias[min(i + ${j}u, ${c.outChannels - 1}u)]`).join(", ")})`;
+  const { at: _, ...rows } = rowsOfMap(c, pixels);
+  const all = rows.groups * outs;
   const out = elementOf(outs);
   return {
     operands: [
@@ -77,86 +92,85 @@ export function forwardProduct(c: Convolution, relu: boolean): Product {
       { name: "w", access: "read", element: out },
     ],
     a: windows(c),
-    b: rowsOf("w", `${depth}u`, outs, `group * ${depth * outs}u`, outs),
-    rows: `step.images * ${pixels}u`,
-    maxRows: c.batchSize * pixels,
+    b: rowsOf("w", `${depth}u`, outs, `group * ${depth * outs}`, outs),
+    ...rows,
     columns: outs,
     depth: `${depth}u`,
-    groups: c.groups,
+    maxDepth: depth,
     finish: `${put("y", outs)}
 fn finish(m: u32, n: u32, group: u32, v: vec4f) {
-  let i = group * ${outs}u + n;
-  let sum = v + ${bias};
-  put_y(m * ${c.outChannels}u + i, n, ${relu ? "max(sum, vec4f())" : "sum"});
+  let i = group * ${outs} + n;
+  let sum = v + ${get("bias", outs, all)};
+  put_y(m * ${all} + i, n, ${relu ? "max(sum, vec4f())" : "sum"});
 }`,
+    results: [
+      { name: "bias", access: "read", element: out },
+      { name: "y", access: "write", element: out },
+    ],
   };
 }
 
-/** Operands of `finish`. */
-export function forwardResults(c: Convolution): readonly Operand[] {
-  const element = elementOf(extentsOf(c).outs);
-  return [
-    { name: "bias", access: "read", element },
-    { name: "y", access: "write", element },
-  ];
+/** Declares the output pixel (y, x) that tap `tap` of input pixel (f.${axes}) reaches, or returns `zero` if there is none. */
+function outputOf(c: Convolution, axes: "yz" | "zw", zero: string): string {
+  const { stride, kernelSize, outHeight, outWidth } = c;
+  const unstrided =
+    stride === 1
+      ? "let y = ty; let x = tx;"
+      : `if (ty < 0 || tx < 0 || ty % ${stride} != 0 || tx % ${stride} != 0) { return ${zero}; }
+  let y = ty / ${stride}; let x = tx / ${stride};`;
+  return `let ty = f.${axes[0]} - i32(tap / ${kernelSize}); let tx = f.${axes[1]} - i32(tap % ${kernelSize});
+  ${unstrided}
+  if (u32(y) >= ${outHeight} || u32(x) >= ${outWidth}) { return ${zero}; }`;
 }
 
-/** Output gradients that an input pixel m reaches, along the depth [tap][output channel]. */
+/** Output gradients that an input pixel reaches, along the depth [tap][output channel]. */
 function reached(c: Convolution): Factor {
   const { outs, taps, pixels, inPixels } = extentsOf(c);
-  const depth = taps * outs;
-  const unstrided = (zero: string) =>
-    c.stride === 1
-      ? "let y = ty; let x = tx;"
-      : `if (ty < 0 || tx < 0 || ty % ${c.stride} != 0 || tx % ${c.stride} != 0) { return ${zero}; }
-  let y = ty / ${c.stride}; let x = tx / ${c.stride};`;
+  const { rows, at } = rowsOfMap(c, inPixels);
   const load = loadAlongDepth("a", {
     operand: "dy",
     isVector: outs % 4 === 0,
-    outside: `k >= ${depth}u`,
+    outside: `k >= ${taps * outs}`,
     index: (zero) => `${split("k", taps, outs)}
-  let ty = f.y - i32(tap / ${c.kernelSize}u); let tx = f.z - i32(tap % ${c.kernelSize}u);
-  ${unstrided(zero)}
-  if (u32(y) >= ${c.outHeight}u || u32(x) >= ${c.outWidth}u) { return ${zero}; }
+  ${outputOf(c, "yz", zero)}
   let i = u32(f.x + (y * ${c.outWidth} + x) * ${c.outChannels}) + c;`,
   });
   return {
     along: "depth",
     text: `fn aFixed(m: u32, group: u32) -> vec4i {
-  if (m >= step.images * ${inPixels}u) { return vec4i(0, -1000000, -1000000, 0); }
-  let p = m % ${inPixels}u;
-  return vec4i(i32(m / ${inPixels}u * ${pixels * c.outChannels}u + group * ${outs}u),
-    i32(p / ${c.width}u) + ${c.padding}, i32(p % ${c.width}u) + ${c.padding}, 0);
+  if (m >= ${rows}) { return vec4i(0, -1000000, -1000000, 0); }
+  ${at}
+  return vec4i(i32(image * ${pixels * c.outChannels} + block * ${outs}),
+    i32(p / ${c.width}) + ${c.padding}, i32(p % ${c.width}) + ${c.padding}, 0);
 }
 ${load}`,
   };
 }
 
-/** Weights of input channel n, along the depth [tap][output channel]. */
+/** Weights of input channel n, along the depth [tap][output channel]; with a kernel for each output pixel, that of the pixel which the tap reaches. */
 function transposedWeights(c: Convolution): Factor {
   const { ins, outs, taps } = extentsOf(c);
+  const kernel = taps * ins * outs;
   const load = loadAlongDepth("b", {
     operand: "w",
     isVector: outs % 4 === 0,
-    outside: `k >= ${taps * outs}u || f.y >= ${ins}`,
-    index: () => `${split("k", taps, outs)}
-  let i = u32(f.x) + tap * ${ins * outs}u + c;`,
+    outside: `k >= ${taps * outs} || f.y >= ${ins}`,
+    index: (zero) => `${split("k", taps, outs)}
+  ${c.isLocal ? `${outputOf(c, "zw", zero)} let own = u32(y * ${c.outWidth} + x) * ${kernel};` : "let own = 0u;"}
+  let i = u32(f.x) + own + tap * ${ins * outs} + c;`,
   });
-  return {
-    along: "depth",
-    text: `fn bFixed(n: u32, group: u32) -> vec4i { return vec4i(i32((group * ${taps * ins}u + n) * ${outs}u), i32(n), 0, 0); }
-${load}`,
-  };
+  const fixed = c.isLocal
+    ? `i32(n * ${outs}), i32(n), i32(group / ${c.width}) + ${c.padding}, i32(group % ${c.width}) + ${c.padding}`
+    : `i32(group * ${kernel} + n * ${outs}), i32(n), 0, 0`;
+  return { along: "depth", text: `fn bFixed(n: u32, group: u32) -> vec4i { return vec4i(${fixed}); }\n${load}` };
 }
 
 /** dx = the sum over the window of dy · w; where the input is the output of a fused ReLU, 0 where it is 0. */
 export function inputGradientProduct(c: Convolution, isMasked: boolean): Product {
   const { ins, outs, taps, inPixels } = extentsOf(c);
-  const at =
-    ins % 4 === 0
-      ? "z[i / 4u]"
-      : `vec4f(${[0, 1, 2, 3].map((j) => `z[min(i + ${j}u, arrayLength(&z) - 1u)]`).join(", ")})`;
-  const value = isMasked ? `select(vec4f(), v, ${at} > vec4f())` : "v";
+  const element = elementOf(ins);
+  const { at: _, ...rows } = rowsOfMap(c, inPixels);
+  const value = isMasked ? `select(vec4f(), v, ${get("z", ins, rows.maxRows * rows.groups * ins)} > vec4f())` : "v";
   return {
     operands: [
       { name: "dy", access: "read", element: elementOf(outs) },
@@ -164,69 +178,62 @@ export function inputGradientProduct(c: Convolution, isMasked: boolean): Product
     ],
     a: reached(c),
     b: transposedWeights(c),
-    rows: `step.images * ${inPixels}u`,
-    maxRows: c.batchSize * inPixels,
+    ...rows,
     columns: ins,
     depth: `${taps * outs}u`,
-    groups: c.groups,
+    maxDepth: taps * outs,
     finish: `${put("dx", ins)}
 fn finish(m: u32, n: u32, group: u32, v: vec4f) {
-  let i = m * ${c.inChannels}u + group * ${ins}u + n;
+  let i = m * ${rows.groups * ins} + group * ${ins} + n;
   put_dx(i, n, ${value});
 }`,
+    results: [
+      ...(isMasked ? [{ name: "z", access: "read", element } as const] : []),
+      { name: "dx", access: "write", element },
+    ],
   };
 }
 
-export function inputGradientResults(c: Convolution, isMasked: boolean): readonly Operand[] {
-  const element = elementOf(extentsOf(c).ins);
-  const dx: Operand = { name: "dx", access: "write", element };
-  return isMasked ? [{ name: "z", access: "read", element }, dx] : [dx];
-}
+/** Depth of the weight gradient: the output pixels of all images, or those of the group, one in each image. */
+const depthOf = (c: Convolution) => (c.isLocal ? "step.images" : `(step.images * ${extentsOf(c).pixels})`);
 
-/** Inputs of the weight in row m of [tap][channel], for every output pixel; a last row of ones makes the bias' gradient. */
+/** Inputs of the weight in row m of [tap][channel], along that depth; a last row of ones makes the bias' gradient. */
 function inputsOf(c: Convolution): Factor {
   const { ins, taps, pixels, inPixels } = extentsOf(c);
   const rows = taps * ins;
   const isVector = ins % 4 === 0;
-  const pixel = `let p = k % ${pixels}u; let base = i32(k / ${pixels}u * ${inPixels * c.inChannels}u);
-  let y0 = i32(p / ${c.outWidth}u * ${c.stride}u); let x0 = i32(p % ${c.outWidth}u * ${c.stride}u);`;
-  const depth = `step.images * ${pixels}u`;
-  const outside = `u32(y) >= ${c.height}u || u32(x) >= ${c.width}u`;
-  const fixed = `${split("m", taps, ins)}
-  let at = vec4i(i32(c + group * ${ins}u), i32(tap / ${c.kernelSize}u) - ${c.padding}, i32(tap % ${c.kernelSize}u) - ${c.padding}, 0);`;
-  if (isVector) {
-    return {
-      along: "across",
-      text: `fn aFixed(m: u32, group: u32) -> vec4i {
-  if (m >= ${rows}u) { return vec4i(0, 0, 0, select(2, 1, m == ${rows}u)); }
-  ${fixed}
-  return at;
-}
-fn aLoad(f: vec4i, k: u32) -> vec4f {
-  if (k >= ${depth} || f.w == 2) { return vec4f(); }
-  if (f.w == 1) { return vec4f(1.0, 0.0, 0.0, 0.0); }
-  ${pixel}
-  let y = y0 + f.y; let x = x0 + f.z;
-  if (${outside}) { return vec4f(); }
-  let i = u32(base + (y * ${c.width} + x) * ${c.inChannels} + f.x);
-  return ${vectorAt("xs")};
-}`,
-    };
-  }
+  const row = (p: string) => `i32(${p} / ${c.outWidth} * ${c.stride})`;
+  const column = (p: string) => `i32(${p} % ${c.outWidth} * ${c.stride})`;
+  // The first pixel of each image, to which a group adds its own.
+  const [image, p] = c.isLocal ? ["k", "0u"] : [`k / ${pixels}`, `k % ${pixels}`];
+  const [ownRow, ownColumn] = c.isLocal ? [row("group"), column("group")] : [0, 0];
+  const depth = depthOf(c);
+  const [type, zero, one, value] = isVector
+    ? ["vec4f", "vec4f()", "vec4f(1, 0, 0, 0)", vectorAt("xs")]
+    : ["f32", "0.0", "1.0", "xs[i]"];
+  const [fixed, load] = isVector
+    ? ["aAt(m, group)", "aOne(f, base, y0, x0)"]
+    : ["vec4i(i32(m), i32(group), 0, 0)", four("aOne(aAt(u32(f.x) + $, u32(f.y)), base, y0, x0)")];
   return {
     along: "across",
-    text: `fn aFixed(m: u32, group: u32) -> vec4i { return vec4i(i32(m), i32(group), 0, 0); }
-fn aOne(m: u32, group: u32, base: i32, y0: i32, x0: i32) -> f32 {
-  if (m >= ${rows}u) { return select(0.0, 1.0, m == ${rows}u); }
-  ${fixed}
-  let y = y0 + at.y; let x = x0 + at.z;
-  if (${outside}) { return 0.0; }
-  return xs[u32(base + (y * ${c.width} + x) * ${c.inChannels} + at.x)];
+    text: `fn aAt(m: u32, group: u32) -> vec4i {
+  if (m >= ${rows}) { return vec4i(0, 0, 0, select(2, 1, m == ${rows})); }
+  ${split("m", taps, ins)}
+  return vec4i(i32(c${c.isLocal ? "" : ` + group * ${ins}`}), i32(tap / ${c.kernelSize}) + ${ownRow}, i32(tap % ${c.kernelSize}) + ${ownColumn}, 0);
 }
+fn aOne(f: vec4i, base: i32, y0: i32, x0: i32) -> ${type} {
+  if (f.w > 0) { return select(${zero}, ${one}, f.w == 1); }
+  let y = y0 + f.y; let x = x0 + f.z;
+  if (u32(y) >= ${c.height} || u32(x) >= ${c.width}) { return ${zero}; }
+  let i = u32(base + (y * ${c.width} + x) * ${c.inChannels} + f.x);
+  return ${value};
+}
+fn aFixed(m: u32, group: u32) -> vec4i { return ${fixed}; }
 fn aLoad(f: vec4i, k: u32) -> vec4f {
   if (k >= ${depth}) { return vec4f(); }
-  ${pixel}
-  return ${four("aOne(u32(f.x) + $, u32(f.y), base, y0, x0)")};
+  let p = ${p}; let base = i32(${image} * ${inPixels * c.inChannels});
+  let y0 = ${row("p")} - ${c.padding}; let x0 = ${column("p")} - ${c.padding};
+  return ${load};
 }`,
   };
 }
@@ -235,30 +242,29 @@ fn aLoad(f: vec4i, k: u32) -> vec4f {
 export function weightGradientProduct(c: Convolution): Product {
   const { ins, outs, taps, pixels } = extentsOf(c);
   const rows = taps * ins;
+  const groups = c.isLocal ? pixels : c.groups;
+  const element = elementOf(outs);
   return {
     operands: [
       { name: "xs", access: "read", element: elementOf(ins) },
-      { name: "dy", access: "read", element: elementOf(outs) },
+      { name: "dy", access: "read", element },
     ],
     a: inputsOf(c),
-    b: rowsOf("dy", `step.images * ${pixels}u`, outs, `group * ${outs}u`, c.outChannels),
+    b: rowsOf("dy", depthOf(c), outs, `group * ${outs}`, groups * outs),
     rows: `${rows + 1}u`,
     maxRows: rows + 1,
     columns: outs,
-    depth: `(step.images * ${pixels}u)`,
-    groups: c.groups,
+    depth: depthOf(c),
+    maxDepth: c.batchSize * (c.isLocal ? 1 : pixels),
+    groups,
     finish: `${put("dw", outs)}
 ${put("db", outs)}
 fn finish(m: u32, n: u32, group: u32, v: vec4f) {
-  if (m < ${rows}u) { put_dw((group * ${rows}u + m) * ${outs}u + n, n, v); } else { put_db(group * ${outs}u + n, n, v); }
+  if (m < ${rows}) { put_dw((group * ${rows} + m) * ${outs} + n, n, v); } else { put_db(group * ${outs} + n, n, v); }
 }`,
+    results: [
+      { name: "dw", access: "write", element },
+      { name: "db", access: "write", element },
+    ],
   };
-}
-
-export function weightGradientResults(c: Convolution): readonly Operand[] {
-  const element = elementOf(extentsOf(c).outs);
-  return [
-    { name: "dw", access: "write", element },
-    { name: "db", access: "write", element },
-  ];
 }

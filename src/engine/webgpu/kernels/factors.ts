@@ -6,7 +6,7 @@ export const four = (one: string): string =>
   `vec4f(${[0, 1, 2, 3].map((j) => one.replaceAll("$", `${j}u`)).join(", ")})`;
 
 /** The four values of an operand from index `i` on. */
-export const vectorAt = (operand: string): string => `${operand}[i / 4u]`;
+export const vectorAt = (operand: string): string => `${operand}[i / 4]`;
 
 /** A matrix whose elements are values of an operand, with four along the depth in a row where `isVector`. */
 interface Gathered {
@@ -36,19 +36,19 @@ fn ${side}Load(f: vec4i, k: u32) -> vec4f { return ${four(`${side}One(f, k + $)`
 /** Rows of a matrix [group][depth][columns], or [depth][group][columns], in columns of a group. */
 export function rowsOf(operand: string, depth: string, columns: number, start: string, rowLength: number): Factor {
   const one = `fn bOne(f: vec4i, k: u32, j: u32) -> f32 {
-  if (u32(f.y) + j >= ${columns}u) { return 0.0; }
-  return ${operand}[u32(f.x) + k * ${rowLength}u + j];
+  if (u32(f.y) + j >= ${columns}) { return 0.0; }
+  return ${operand}[u32(f.x) + k * ${rowLength} + j];
 }`;
   const isVector = columns % 4 === 0;
   const value = isVector
-    ? `let i = u32(f.x) + k * ${rowLength}u; return ${vectorAt(operand)};`
+    ? `let i = u32(f.x) + k * ${rowLength}; return ${vectorAt(operand)};`
     : `return ${four("bOne(f, k, $)")};`;
   return {
     along: "across",
     text: `fn bFixed(n: u32, group: u32) -> vec4i { return vec4i(i32(${start} + n), i32(n), 0, 0); }
 ${isVector ? "" : one}
 fn bLoad(f: vec4i, k: u32) -> vec4f {
-  if (k >= ${depth} || u32(f.y) >= ${columns}u) { return vec4f(); }
+  if (k >= ${depth} || u32(f.y) >= ${columns}) { return vec4f(); }
   ${value}
 }`,
   };

@@ -18,125 +18,120 @@ export interface Sliding extends Pooling {
 
 /** `let image, y, x, c` of element i of a map. */
 export function place(height: number, width: number, channels: number): string {
-  return `let c = i % ${channels}u; let x = i32(i / ${channels}u % ${width}u); let y = i32(i / ${channels * width}u % ${height}u); let image = i / ${channels * width * height}u;`;
+  return `let c = i % ${channels}; let x = i32(i / ${channels} % ${width}); let y = i32(i / ${channels * width} % ${height}); let image = i / ${channels * width * height};`;
 }
 
 /** WGSL of the index in a map of given extents. */
 const at = (height: number, width: number, channels: number, y: string, x: string) =>
-  `((image * ${height}u + u32(${y})) * ${width}u + u32(${x})) * ${channels}u + c`;
+  `((image * ${height} + u32(${y})) * ${width} + u32(${x})) * ${channels} + c`;
 
-/** Body: y ← the largest of the window, ReLU'd if fused; `places` ← its place in the window, where training needs it. */
+/** Windows of an axis, as WGSL: first and last pixel plus one of output `r`, and the outputs that may hold pixel `y`. */
+interface Axis {
+  window(r: string): readonly [from: string, to: string];
+  outputs(y: string): readonly [first: string, last: string];
+}
+
+/** Windows of both axes, clipped to the map. */
+type Axes = readonly [rows: Axis, columns: Axis];
+
+const axesOf = (p: Pooling, axis: (extent: number, outputs: number) => Axis): Axes => [
+  axis(p.height, p.outHeight),
+  axis(p.width, p.outWidth),
+];
+
+/** Windows of a fixed size. */
+export const slidingAxes = (p: Sliding): Axes =>
+  axesOf(p, (extent, outputs) => ({
+    window: (r) => {
+      const start = `${r} * ${p.stride} - ${p.padding}`;
+      return [`max(0, ${start})`, `min(${extent}, ${start} + ${p.kernelSize})`];
+    },
+    outputs: (y) => [
+      `max(0, (${y} + ${p.padding} - ${p.kernelSize - p.stride - p.stride * p.kernelSize}) / ${p.stride} - ${p.kernelSize})`,
+      `min(${outputs - 1}, (${y} + ${p.padding}) / ${p.stride})`,
+    ],
+  }));
+
+/** Windows of adaptive pooling, which divide the map: ⌊r·H/S⌋ to ⌈(r+1)·H/S⌉. */
+export const adaptiveAxes = (p: Pooling): Axes =>
+  axesOf(p, (extent, outputs) => ({
+    window: (r) => [`${r} * ${extent} / ${outputs}`, `((${r} + 1) * ${extent} + ${outputs - 1}) / ${outputs}`],
+    outputs: (y) => [
+      `max(0, ${y} * ${outputs} / ${extent} - 1)`,
+      `min(${outputs - 1}, (${y} + 1) * ${outputs} / ${extent} + 1)`,
+    ],
+  }));
+
+/** A loop over the pixels (row, column) of the window of element i, whose value is `value`; its output is (y, x). */
+function overWindow(p: Pooling, [rows, columns]: Axes, body: string): string {
+  const loop = (r: string, y: string, { window }: Axis, inner: string) => {
+    const [from, to] = window(y);
+    return `for (var ${r} = ${from}; ${r} < ${to}; ${r}++) { ${inner} }`;
+  };
+  const value = `let value = xs[${at(p.height, p.width, p.channels, "row", "column")}]; ${body}`;
+  return `${place(p.outHeight, p.outWidth, p.channels)}
+  ${loop("row", "y", rows, loop("column", "x", columns, value))}`;
+}
+
+/** Place of a pixel in the window of an output. */
+const inWindow = (
+  { kernelSize, stride, padding }: Sliding,
+  pixel: readonly [string, string],
+  output: readonly [string, string],
+) =>
+  `(${pixel[0]} + ${padding} - ${output[0]} * ${stride}) * ${kernelSize} + ${pixel[1]} + ${padding} - ${output[1]} * ${stride}`;
+
+/** Body: ys ← the largest of the window, ReLU'd if fused; `places` ← its place in the window, where training needs it. */
 export function maxForward(
   p: Sliding,
   { relu, training }: { readonly relu: boolean; readonly training: boolean },
 ): string {
-  return `${place(p.outHeight, p.outWidth, p.channels)}
-  let top = y * ${p.stride} - ${p.padding}; let left = x * ${p.stride} - ${p.padding};
-  var largest = 0.0; var best = -1;
-  for (var ky = 0; ky < ${p.kernelSize}; ky++) {
-    for (var kx = 0; kx < ${p.kernelSize}; kx++) {
-      let row = top + ky; let column = left + kx;
-      if (row >= 0 && row < ${p.height} && column >= 0 && column < ${p.width}) {
-        let value = xs[${at(p.height, p.width, p.channels, "row", "column")}];
-        if (best < 0 || value > largest) { largest = value; best = ky * ${p.kernelSize} + kx; }
-      }
-    }
-  }
-  ys[i] = ${relu ? "max(largest, 0.0)" : "largest"};
+  return `var largest = 0.0; var best = -1;
+  ${overWindow(p, slidingAxes(p), `if (best < 0 || value > largest) { largest = value; best = ${inWindow(p, ["row", "column"], ["y", "x"])}; }`)}
+  ys[i] = ${relu ? "max(largest, 0)" : "largest"};
   ${training ? "places[i] = u32(best);" : ""}`;
 }
 
-/** Output rows whose window holds input row `y`: `first` to `last`. */
-function covering(axis: "y" | "x", outputs: number, { kernelSize, stride, padding }: Sliding): string {
-  return `let ${axis}First = max(0, (${axis} + ${padding} - ${kernelSize - 1} + ${stride - 1} + ${stride * kernelSize}) / ${stride} - ${kernelSize});
-  let ${axis}Last = min(${outputs - 1}, (${axis} + ${padding}) / ${stride});`;
-}
-
 /** A loop over the outputs (r, q) whose window holds the input pixel of element i. */
-function overCovering(p: Sliding, body: string): string {
-  return `${place(p.height, p.width, p.channels)}
-  ${covering("y", p.outHeight, p)}
-  ${covering("x", p.outWidth, p)}
-  var sum = 0.0;
-  for (var r = yFirst; r <= yLast; r++) {
-    for (var q = xFirst; q <= xLast; q++) {
-      let o = ${at(p.outHeight, p.outWidth, p.channels, "r", "q")};
-      ${body}
-    }
+function overCovering(p: Pooling, [rows, columns]: Axes, body: string): string {
+  const loop = (r: string, y: string, { window, outputs }: Axis, inner: string) => {
+    const [first, last] = outputs(y);
+    const [from, to] = window(r);
+    return `for (var ${r} = ${first}; ${r} <= ${last}; ${r}++) {
+    if (${y} < ${from} || ${y} >= ${to}) { continue; }
+    ${inner}
   }`;
+  };
+  return `${place(p.height, p.width, p.channels)}
+  var sum = 0.0;
+  ${loop("r", "y", rows, loop("q", "x", columns, `let o = ${at(p.outHeight, p.outWidth, p.channels, "r", "q")}; ${body}`))}`;
 }
 
 /** Body: the gradients of the windows of which the element is the largest. */
 export function maxBackward(p: Sliding): string {
   return overCovering(
     p,
-    `let ky = y + ${p.padding} - r * ${p.stride}; let kx = x + ${p.padding} - q * ${p.stride};
-      if (places[o] == u32(ky * ${p.kernelSize} + kx)) { sum += dy[o]; }`,
+    slidingAxes(p),
+    `if (places[o] == u32(${inWindow(p, ["y", "x"], ["r", "q"])})) { sum += dy[o]; }`,
   );
 }
 
-/** Number of pixels in the window of output (r, q). */
-function divisor(p: Sliding, countIncludePad: boolean): string {
-  if (countIncludePad) return `${p.kernelSize ** 2}.0`;
-  const axis = (position: string, extent: number) =>
-    `(min(${extent}, ${position} * ${p.stride} - ${p.padding} + ${p.kernelSize}) - max(0, ${position} * ${p.stride} - ${p.padding}))`;
-  return `f32(${axis("r", p.height)} * ${axis("q", p.width)})`;
+/** Pixels of the window of output (r, q), or the fixed number by which its sum is divided. */
+function divisor([rows, columns]: Axes, fixed: number | undefined): string {
+  if (fixed !== undefined) return `${fixed}.0`;
+  const length = (axis: Axis, r: string) => axis.window(r).toReversed().join(" - ");
+  return `f32((${length(rows, "r")}) * (${length(columns, "q")}))`;
 }
 
 /** Body: ys ← the mean over the window. */
-export function averageForward(p: Sliding, countIncludePad: boolean): string {
-  return `${place(p.outHeight, p.outWidth, p.channels)}
+export function meanForward(p: Pooling, axes: Axes, fixed?: number): string {
+  return `var sum = 0.0;
+  ${overWindow(p, axes, "sum += value;")}
   let r = y; let q = x;
-  var sum = 0.0;
-  for (var row = max(0, r * ${p.stride} - ${p.padding}); row < min(${p.height}, r * ${p.stride} - ${p.padding} + ${p.kernelSize}); row++) {
-    for (var column = max(0, q * ${p.stride} - ${p.padding}); column < min(${p.width}, q * ${p.stride} - ${p.padding} + ${p.kernelSize}); column++) {
-      sum += xs[${at(p.height, p.width, p.channels, "row", "column")}];
-    }
-  }
-  ys[i] = sum / ${divisor(p, countIncludePad)};`;
+  ys[i] = sum / ${divisor(axes, fixed)};`;
 }
 
 /** Body: the windows' gradients, each divided by its number of pixels. */
-export function averageBackward(p: Sliding, countIncludePad: boolean): string {
-  return overCovering(p, `sum += dy[o] / ${divisor(p, countIncludePad)};`);
-}
-
-/** First and last pixel plus one of output `r` of an axis: ⌊r·H/S⌋ and ⌈(r+1)·H/S⌉. */
-const adaptive = (r: string, extent: number, outputs: number) =>
-  [`(${r} * ${extent} / ${outputs})`, `(((${r} + 1) * ${extent} + ${outputs - 1}) / ${outputs})`] as const;
-
-/** Body: ys ← the mean over the window of adaptive average pooling. */
-export function adaptiveForward(p: Pooling): string {
-  const [top, bottom] = adaptive("y", p.height, p.outHeight);
-  const [left, right] = adaptive("x", p.width, p.outWidth);
-  return `${place(p.outHeight, p.outWidth, p.channels)}
-  var sum = 0.0;
-  for (var row = ${top}; row < ${bottom}; row++) {
-    for (var column = ${left}; column < ${right}; column++) {
-      sum += xs[${at(p.height, p.width, p.channels, "row", "column")}];
-    }
-  }
-  ys[i] = sum / f32((${bottom} - ${top}) * (${right} - ${left}));`;
-}
-
-/** Body: the gradients of the windows that hold the element, each divided by its number of pixels. */
-export function adaptiveBackward(p: Pooling): string {
-  const axis = (name: "y" | "x", r: string, extent: number, outputs: number) => ({
-    from: `max(0, ${name} * ${outputs} / ${extent} - 1)`,
-    to: `min(${outputs - 1}, (${name} + 1) * ${outputs} / ${extent} + 1)`,
-    window: adaptive(r, extent, outputs),
-  });
-  const rows = axis("y", "r", p.height, p.outHeight);
-  const columns = axis("x", "q", p.width, p.outWidth);
-  return `${place(p.height, p.width, p.channels)}
-  var sum = 0.0;
-  for (var r = ${rows.from}; r <= ${rows.to}; r++) {
-    let top = ${rows.window[0]}; let bottom = ${rows.window[1]};
-    if (y < top || y >= bottom) { continue; }
-    for (var q = ${columns.from}; q <= ${columns.to}; q++) {
-      let left = ${columns.window[0]}; let right = ${columns.window[1]};
-      if (x < left || x >= right) { continue; }
-      sum += dy[${at(p.outHeight, p.outWidth, p.channels, "r", "q")}] / f32((bottom - top) * (right - left));
-    }
-  }`;
+export function meanBackward(p: Pooling, axes: Axes, fixed?: number): string {
+  return overCovering(p, axes, `sum += dy[o] / ${divisor(axes, fixed)};`);
 }

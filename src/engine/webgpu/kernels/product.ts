@@ -22,10 +22,14 @@ export interface Product {
   readonly columns: number;
   readonly depth: string;
   readonly groups: number;
-  /** Largest number of rows. */
+  /** Rows and depth for a whole batch. */
   readonly maxRows: number;
-  /** Function `finish(m, n, group, v)`: stores the results of row m, columns n to n + 3. */
+  readonly maxDepth: number;
+  /** Rows of an image; undefined if all images have the same rows. */
+  readonly rowsOfImage?: number;
+  /** Function `finish(m, n, group, v)`: stores the results of row m, columns n to n + 3. `results` are its operands. */
   readonly finish: string;
+  readonly results: readonly Operand[];
 }
 
 /** Shape of a product's tiles. */
@@ -44,9 +48,15 @@ const QUARTER = DEPTH / 4;
 
 /** Function that stores up to four values from `i` on, as one vector where rows are whole vectors. */
 export function put(name: string, columns: number): string {
-  if (columns % 4 === 0) return `fn put_${name}(i: u32, n: u32, v: vec4f) { ${name}[i / 4u] = v; }`;
-  const each = [0, 1, 2, 3].map((j) => `if (n + ${j}u < ${columns}u) { ${name}[i + ${j}u] = v[${j}]; }`);
+  if (columns % 4 === 0) return `fn put_${name}(i: u32, n: u32, v: vec4f) { ${name}[i / 4] = v; }`;
+  const each = [0, 1, 2, 3].map((j) => `if (n + ${j} < ${columns}) { ${name}[i + ${j}] = v[${j}]; }`);
   return `fn put_${name}(i: u32, n: u32, v: vec4f) { ${each.join(" ")} }`;
+}
+
+/** Four values of an operand of `length` elements from `i` on. */
+export function get(name: string, columns: number, length: number): string {
+  if (columns % 4 === 0) return `${name}[i / 4]`;
+  return `vec4f(${[0, 1, 2, 3].map((j) => `${name}[min(i + ${j}, ${length - 1}u)]`).join(", ")})`;
 }
 
 /** Element type for `put` and vector loads. */
@@ -62,7 +72,7 @@ function storeOf({ finish, columns, groups, maxRows }: Product, { splits }: Tile
     return `${finish}\nfn store(m: u32, n: u32, group: u32, split: u32, v: vec4f) { finish(m, n, group, v); }`;
   return `${put("partial", columns)}
 fn store(m: u32, n: u32, group: u32, split: u32, v: vec4f) {
-  put_partial(((split * ${groups}u + group) * ${maxRows}u + m) * ${columns}u + n, n, v);
+  put_partial(((split * ${groups} + group) * ${maxRows} + m) * ${columns} + n, n, v);
 }`;
 }
 
@@ -82,37 +92,52 @@ export function productWorkgroups({ a, columns, groups }: Product, { shape, spli
 
 const PLAIN_THREADS = 64;
 
+/** Statements that begin `main`: row and column of the unit of C with the number `number`, `height` rows by `width` columns, its group, and its depth. */
+function unitOf(
+  { rows, columns, depth, groups }: Product,
+  { splits, splitDepth }: Tile,
+  { height, width, number }: { readonly height: number; readonly width: number; readonly number: string },
+): string {
+  return `fn main(${mainParameters}) {
+  let rows = ${rows};
+  let across = ${Math.ceil(columns / width)}u; let down = (rows + ${height - 1}) / ${height};
+  let number = ${number};
+  if (number >= across * down * ${groups * splits}) { return; }
+  let bFirst = number % across * ${width}; let aFirst = number / across % down * ${height};
+  let slice = number / (across * down); let group = slice % ${groups}; let split = slice / ${groups};
+  let last = min(${depth}, (split + 1) * ${splitDepth});`;
+}
+
+/** Stores the sums of a thread's rows from `m` on. */
+const storeRows = (sums: readonly string[]) =>
+  sums.map((s, r) => `if (m + ${r} < rows) { store(m + ${r}, n, group, split, ${s}); }`).join("\n  ");
+
+/** Variables of a thread's sums. */
+const sumsOf = (rows: number) => Array.from({ length: rows }, (_, r) => `s${r}`);
+
 /** One thread for four columns of a row, or of four rows where A is loaded by four rows. */
-function plainMain({ rows, columns, depth, groups, a, b }: Product, { splits, splitDepth }: Tile): string {
+function plainMain(product: Product, tile: Tile): string {
+  const { a, b } = product;
   const rowsOfThread = a.along === "across" ? 4 : 1;
   const step = a.along === "across" ? 1 : 4;
   const lanes = ["x", "y", "z", "w"];
-  const sums = Array.from({ length: rowsOfThread }, (_, r) => `s${r}`);
+  const sums = sumsOf(rowsOfThread);
+  const unit = { height: rowsOfThread, width: 4, number: `(${workgroupNumber}) * ${PLAIN_THREADS} + thread` };
   const body =
     a.along === "across"
       ? `let x = aLoad(af, k); let y = bLoad(b0, k); ${sums.map((s, r) => `${s} += x.${lanes[r]} * y;`).join(" ")}`
       : b.along === "across"
-        ? `let x = aLoad(af, k); ${lanes.map((l, j) => `s0 += x.${l} * bLoad(b0, k + ${j}u);`).join(" ")}`
+        ? `let x = aLoad(af, k); ${lanes.map((l, j) => `s0 += x.${l} * bLoad(b0, k + ${j});`).join(" ")}`
         : `let x = aLoad(af, k); ${lanes.map((l, j) => `s0.${l} += dot(x, bLoad(b${j}, k));`).join(" ")}`;
   const fixed = b.along === "across" ? [0] : [0, 1, 2, 3];
   return `@compute @workgroup_size(${PLAIN_THREADS})
-fn main(${mainParameters}) {
-  let rows = ${rows};
-  let quads = ${Math.ceil(columns / 4)}u;
-  let lines = (rows + ${rowsOfThread - 1}u) / ${rowsOfThread}u;
-  let i = (${workgroupNumber}) * ${PLAIN_THREADS}u + thread;
-  if (i >= quads * lines * ${groups * splits}u) { return; }
-  let n = i % quads * 4u;
-  let m = i / quads % lines * ${rowsOfThread}u;
-  let slice = i / (quads * lines);
-  let group = slice % ${groups}u;
-  let split = slice / ${groups}u;
-  let last = min(${depth}, (split + 1u) * ${splitDepth}u);
+${unitOf(product, tile, unit)}
+  let n = bFirst; let m = aFirst;
   let af = aFixed(m, group);
-  ${fixed.map((j) => `let b${j} = bFixed(n + ${j}u, group);`).join("\n  ")}
+  ${fixed.map((j) => `let b${j} = bFixed(n + ${j}, group);`).join("\n  ")}
   ${sums.map((s) => `var ${s} = vec4f();`).join(" ")}
-  for (var k = split * ${splitDepth}u; k < last; k += ${step}u) { ${body} }
-  ${sums.map((s, r) => `if (m + ${r}u < rows) { store(m + ${r}u, n, group, split, ${s}); }`).join("\n  ")}
+  for (var k = split * ${tile.splitDepth}; k < last; k += ${step}) { ${body} }
+  ${storeRows(sums)}
 }
 `;
 }
@@ -127,13 +152,13 @@ function tileLoad(
   const slots = (extent * DEPTH) / 4;
   const each = Array.from({ length: Math.ceil(slots / THREADS) }, (_, j) => {
     const [fixed, slot] = [`${side}f${j}`, `${side}s${j}`];
-    const position = along === "depth" ? `${slot} / ${quads}u` : `${slot} % ${quads}u * 4u`;
-    const k = along === "depth" ? `${slot} % ${quads}u * 4u` : `${slot} / ${quads}u`;
-    const place = along === "depth" ? `${slot} % ${quads}u * ${extent}u + ${slot} / ${quads}u` : slot;
+    const position = along === "depth" ? `${slot} / ${quads}` : `${slot} % ${quads} * 4`;
+    const k = along === "depth" ? `${slot} % ${quads} * 4` : `${slot} / ${quads}`;
+    const place = along === "depth" ? `${slot} % ${quads} * ${extent} + ${slot} / ${quads}` : slot;
     const load = `${side}Tile[${place}] = ${side}Load(${fixed}, k0 + ${k});`;
     return {
-      before: `let ${slot} = thread + ${j * THREADS}u; let ${fixed} = ${side}Fixed(${side}First + ${position}, group);`,
-      load: slots % THREADS === 0 ? load : `if (${slot} < ${slots}u) { ${load} }`,
+      before: `let ${slot} = thread + ${j * THREADS}; let ${fixed} = ${side}Fixed(${side}First + ${position}, group);`,
+      load: slots % THREADS === 0 ? load : `if (${slot} < ${slots}) { ${load} }`,
     };
   });
   return { before: each.map(({ before }) => before).join("\n  "), load: each.map(({ load }) => load).join("\n    ") };
@@ -145,67 +170,53 @@ function tileProduct(a: Factor, b: Factor, rows: number, columns: number, rowsOf
   const across = columns / 4;
   if (a.along === "across") {
     const add = Array.from({ length: 4 }, (_, r) => `s${r} = fma(vec4f(x.${lanes[r]}), y, s${r});`);
-    return `for (var k = 0u; k < ${DEPTH}u; k++) {
-      let x = aTile[k * ${rows / 4}u + line]; let y = bTile[k * ${across}u + column];
+    return `for (var k = 0u; k < ${DEPTH}; k++) {
+      let x = aTile[k * ${rows / 4} + line]; let y = bTile[k * ${across} + column];
       ${add.join(" ")}
     }`;
   }
   const loads = lanes.map((_, j) =>
     b.along === "across"
-      ? `let y${j} = bTile[(q * 4u + ${j}u) * ${across}u + column];`
-      : `let y${j} = bTile[q * ${columns}u + column * 4u + ${j}u];`,
+      ? `let y${j} = bTile[(q * 4 + ${j}) * ${across} + column];`
+      : `let y${j} = bTile[q * ${columns} + column * 4 + ${j}];`,
   );
   const add = Array.from({ length: rowsOfThread }, (_, r) => {
-    const load = `let x${r} = aTile[q * ${rows}u + line * ${rowsOfThread}u + ${r}u];`;
+    const load = `let x${r} = aTile[q * ${rows} + line * ${rowsOfThread} + ${r}];`;
     if (b.along === "depth") return `${load} s${r} += vec4f(${lanes.map((_, j) => `dot(x${r}, y${j})`).join(", ")});`;
     return `${load} ${lanes.map((l, j) => `s${r} = fma(vec4f(x${r}.${l}), y${j}, s${r});`).join(" ")}`;
   });
-  return `for (var q = 0u; q < ${QUARTER}u; q++) {
+  return `for (var q = 0u; q < ${QUARTER}; q++) {
       ${loads.join(" ")}
       ${add.join("\n      ")}
     }`;
 }
 
-function tiledMain(
-  { rows, columns, depth, groups, a, b }: Product,
-  { splits, splitDepth }: Tile,
-  shape: NonNullable<Tile["shape"]>,
-): string {
+function tiledMain(product: Product, tile: Tile, shape: NonNullable<Tile["shape"]>): string {
+  const { a, b } = product;
   const across = shape.columns / 4;
   const rowsOfThread = (shape.rows * across) / THREADS;
   const [aLoad, bLoad] = [tileLoad("a", a, shape.rows), tileLoad("b", b, shape.columns)];
-  const sums = Array.from({ length: rowsOfThread }, (_, r) => r);
+  const sums = sumsOf(rowsOfThread);
+  const unit = { height: shape.rows, width: shape.columns, number: workgroupNumber };
   return `var<workgroup> aTile: array<vec4f, ${(shape.rows * DEPTH) / 4}>;
 var<workgroup> bTile: array<vec4f, ${(shape.columns * DEPTH) / 4}>;
 @compute @workgroup_size(${THREADS})
-fn main(${mainParameters}) {
-  let rows = ${rows};
-  let columnTiles = ${Math.ceil(columns / shape.columns)}u;
-  let rowTiles = (rows + ${shape.rows - 1}u) / ${shape.rows}u;
-  let number = ${workgroupNumber};
-  if (number >= columnTiles * rowTiles * ${groups * splits}u) { return; }
-  let bFirst = number % columnTiles * ${shape.columns}u;
-  let aFirst = number / columnTiles % rowTiles * ${shape.rows}u;
-  let slice = number / (columnTiles * rowTiles);
-  let group = slice % ${groups}u;
-  let split = slice / ${groups}u;
-  let last = min(${depth}, (split + 1u) * ${splitDepth}u);
-  let line = thread / ${across}u;
-  let column = thread % ${across}u;
+${unitOf(product, tile, unit)}
+  let line = thread / ${across}; let column = thread % ${across};
   ${aLoad.before}
   ${bLoad.before}
-  ${sums.map((r) => `var s${r} = vec4f();`).join(" ")}
-  for (var k0 = split * ${splitDepth}u; k0 < last; k0 += ${DEPTH}u) {
+  ${sums.map((s) => `var ${s} = vec4f();`).join(" ")}
+  for (var k0 = split * ${tile.splitDepth}; k0 < last; k0 += ${DEPTH}) {
     ${aLoad.load}
     ${bLoad.load}
     workgroupBarrier();
     ${tileProduct(a, b, shape.rows, shape.columns, rowsOfThread)}
     workgroupBarrier();
   }
-  let n = bFirst + column * 4u;
-  let m = aFirst + line * ${rowsOfThread}u;
-  if (n >= ${columns}u) { return; }
-  ${sums.map((r) => `if (m + ${r}u < rows) { store(m + ${r}u, n, group, split, s${r}); }`).join("\n  ")}
+  let n = bFirst + column * 4;
+  let m = aFirst + line * ${rowsOfThread};
+  if (n >= ${product.columns}) { return; }
+  ${storeRows(sums)}
 }
 `;
 }
@@ -216,18 +227,18 @@ export function sumCode(product: Product, { splits }: Tile, operands: readonly O
   const quads = Math.ceil(columns / 4);
   const load =
     columns % 4 === 0
-      ? "v += partial[at / 4u];"
-      : [0, 1, 2, 3].map((j) => `if (n + ${j}u < ${columns}u) { v[${j}] += partial[at + ${j}u]; }`).join(" ");
+      ? "v += partial[at / 4];"
+      : [0, 1, 2, 3].map((j) => `if (n + ${j} < ${columns}) { v[${j}] += partial[at + ${j}]; }`).join(" ");
   return elementwise(operands, {
     helpers: finish,
-    count: `${rows} * ${quads * groups}u`,
-    body: `let n = i % ${quads}u * 4u;
+    count: `${rows} * ${quads * groups}`,
+    body: `let n = i % ${quads} * 4;
   let rows = ${rows};
-  let m = i / ${quads}u % rows;
+  let m = i / ${quads} % rows;
   let group = i / (${quads}u * rows);
   var v = vec4f();
-  for (var split = 0u; split < ${splits}u; split++) {
-    let at = ((split * ${groups}u + group) * ${maxRows}u + m) * ${columns}u + n;
+  for (var split = 0u; split < ${splits}; split++) {
+    let at = ((split * ${groups} + group) * ${maxRows} + m) * ${columns} + n;
     ${load}
   }
   finish(m, n, group, v);`,

@@ -1,6 +1,6 @@
 /** Kernels of whole tensors: updates, sums of squares, search for numbers that are not finite. Extents are those of the buffers, so that tensors share code. */
 import type { Assignment, BinaryOperation, Scalar, Tensor, UnaryOperation } from "../../engine.ts";
-import { declare, elementwise, mainParameters, THREADS, workgroupNumber } from "./wgsl.ts";
+import { declare, elementwise, mainParameters, reduction, THREADS, workgroupNumber } from "./wgsl.ts";
 
 /** A compiled update: its code, and the tensors and scalars that it reads in the order of its bindings. */
 export interface UpdateCode {
@@ -57,6 +57,7 @@ export function updateCode(assignments: readonly Assignment[]): UpdateCode {
       uniform: `@group(0) @binding(0) var<uniform> scalars: array<vec4f, ${Math.max(1, Math.ceil(scalars.length / 4))}>;`,
       count: "arrayLength(&t0)",
       body: `${tensors.map((_, i) => `var v${i} = t${i}[i];`).join(" ")}
+  _ = scalars[0];
   var x = 0.0;
   ${statements.join("\n  ")}
   ${tensors.flatMap((tensor, i) => (targets.has(tensor) ? `t${i}[i] = v${i};` : [])).join(" ")}`,
@@ -64,50 +65,31 @@ export function updateCode(assignments: readonly Assignment[]): UpdateCode {
   };
 }
 
-/** Elements of a workgroup in `squares`. */
-export const SQUARES_CHUNK = 16 * THREADS;
+/** Elements of a workgroup in `sumsCode`. */
+export const SUMS_CHUNK = 16 * THREADS;
 
-/** sums[workgroup] ← Σ x² over a piece of the tensor, in a fixed order. */
-export const squaresCode = `${declare([
-  { name: "xs", access: "read" },
+/** sums[workgroup] ← Σ `term` of the bits `x` of elements, over a piece of the tensor, in a fixed order. */
+const sumsCode = (term: string) => `${declare([
+  { name: "xs", access: "read", element: "u32" },
   { name: "sums", access: "write" },
 ])}
-var<workgroup> parts: array<f32, ${THREADS}>;
+${reduction({ add: "a + b" })}
 @compute @workgroup_size(${THREADS})
 fn main(${mainParameters}) {
   let number = ${workgroupNumber};
   if (number >= arrayLength(&sums)) { return; }
+  _ = step.images;
   var sum = 0.0;
-  for (var j = 0u; j < ${SQUARES_CHUNK / THREADS}u; j++) {
-    let i = number * ${SQUARES_CHUNK}u + j * ${THREADS}u + thread;
-    if (i < arrayLength(&xs)) { sum += xs[i] * xs[i]; }
+  for (var j = 0u; j < ${SUMS_CHUNK / THREADS}; j++) {
+    let i = number * ${SUMS_CHUNK} + j * ${THREADS} + thread;
+    if (i < arrayLength(&xs)) { let x = xs[i]; sum += ${term}; }
   }
-  parts[thread] = sum;
-  workgroupBarrier();
-  for (var half = ${THREADS / 2}u; half > 0u; half /= 2u) {
-    if (thread < half) { parts[thread] += parts[thread + half]; }
-    workgroupBarrier();
-  }
-  if (thread == 0u) { sums[number] = parts[0]; }
+  sum = add(thread, sum);
+  if (thread == 0) { sums[number] = sum; }
 }
 `;
 
-/** Elements of a thread in `finiteCode`. */
-export const FINITE_ELEMENTS = 16;
+export const squaresCode = sumsCode("bitcast<f32>(x) * bitcast<f32>(x)");
 
-/**
- * flags[step.first] ← 1 if an element is NaN or infinite. By bits, since compilers may take for granted that there is no NaN. All writers store the same
- * number.
- */
-export const finiteCode = `${declare([
-  { name: "xs", access: "read", element: "u32" },
-  { name: "flags", access: "write", element: "u32" },
-])}
-@compute @workgroup_size(${THREADS})
-fn main(${mainParameters}) {
-  let first = ((${workgroupNumber}) * ${THREADS}u + thread) * ${FINITE_ELEMENTS}u;
-  for (var i = first; i < min(first + ${FINITE_ELEMENTS}u, arrayLength(&xs)); i++) {
-    if ((xs[i] & 0x7f800000u) == 0x7f800000u) { flags[step.first] = 1u; }
-  }
-}
-`;
+/** Counts elements that are NaN or infinite, by bits: compilers may take for granted that there is no NaN. */
+export const nonFiniteCode = sumsCode("f32((x & 0x7f800000u) == 0x7f800000u)");

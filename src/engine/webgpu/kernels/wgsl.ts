@@ -35,6 +35,23 @@ export const mainParameters =
   "@builtin(workgroup_id) workgroup: vec3u, @builtin(num_workgroups) grid: vec3u, @builtin(local_invocation_index) thread: u32";
 export const workgroupNumber = "workgroup.y * grid.x + workgroup.x";
 
+/** Functions of a thread and its value that combine `a` and `b` over a workgroup, in a fixed order, and return the result to all of its threads. */
+export function reduction(functions: Readonly<Record<string, string>>): string {
+  const each = Object.entries(functions).map(
+    ([name, combined]) => `fn ${name}(thread: u32, x: f32) -> f32 {
+  workgroupBarrier();
+  parts[thread] = x;
+  for (var half = ${THREADS / 2}u; half > 0; half /= 2) {
+    workgroupBarrier();
+    if (thread < half) { let a = parts[thread]; let b = parts[thread + half]; parts[thread] = ${combined}; }
+  }
+  workgroupBarrier();
+  return parts[0];
+}`,
+  );
+  return [`var<workgroup> parts: array<f32, ${THREADS}>;`, ...each].join("\n");
+}
+
 /** A kernel with one thread for each of `count` elements; `body` computes element `i`. `helpers` are functions that it calls. */
 export function elementwise(
   operands: readonly Operand[],
@@ -49,7 +66,7 @@ export function elementwise(
 ${helpers}
 @compute @workgroup_size(${THREADS})
 fn main(${mainParameters}) {
-  let i = (${workgroupNumber}) * ${THREADS}u + thread;
+  let i = (${workgroupNumber}) * ${THREADS} + thread;
   if (i >= ${count}) { return; }
   ${body}
 }
@@ -58,6 +75,5 @@ fn main(${mainParameters}) {
 
 /** A number as WGSL of type f32. */
 export function float(x: number): string {
-  const text = String(Math.fround(x));
-  return /[.e]/.test(text) ? `${text}f` : `${text}.0f`;
+  return `${Math.fround(x)}f`;
 }

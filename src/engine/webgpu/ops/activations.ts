@@ -1,6 +1,6 @@
 /** Activations on their own, and ReLU fused into the operation before it. */
-import type { AnyOp, OpKind } from "../../engine.ts";
-import { activationHelpers, activations } from "../kernels/elements.ts";
+import type { AnyOp, OpKind, OpOptions } from "../../engine.ts";
+import { type Activation, activationHelpers, activations } from "../kernels/elements.ts";
 import { addElements, addGradient, type Builder, mapOf, read, sizeOfMap, write } from "./op.ts";
 
 type ActivationKind = keyof typeof activations;
@@ -14,8 +14,9 @@ export function isFused(next: AnyOp | undefined): boolean {
 }
 
 function builderOf<K extends ActivationKind>(kind: K): Builder<K> {
-  const { forward, backward } = activations[kind];
-  return (context, _op, input) => {
+  const table: { readonly [N in ActivationKind]: (options: OpOptions[N]) => Activation } = activations;
+  return (context, { options }, input) => {
+    const { forward, backward } = table[kind](options);
     const output = mapOf(context, input);
     addElements(context, "activation", [read("xs", input.buffer), write("ys", output.buffer)], {
       each: sizeOfMap(input),

@@ -1,10 +1,10 @@
 /** Builders of the WebGPU engine by kind of operation, including the short ones. */
-import { UnimplementedError } from "../../../errors.ts";
 import type { Op, OpKind } from "../../engine.ts";
-import { dropoutMask, transpose } from "../kernels/elements.ts";
+import { dropoutMask, transposed } from "../kernels/elements.ts";
 import { normBackward, normForward, normTerms, power } from "../kernels/norm.ts";
 import { place } from "../kernels/pools.ts";
 import { activationBuilders } from "./activations.ts";
+import { buildBatchNorm2d } from "./batchNorm2d.ts";
 import {
   addElements,
   addGradient,
@@ -31,15 +31,14 @@ const buildFlatten: Builder<"flatten"> = (context, _op, input) => {
   const output = mapOf(context, { channels: size, height: 1, width: 1 });
   addElements(context, "copy", [read("xs", input.buffer), write("ys", output.buffer)], {
     each: size,
-    body: transpose(height * width, channels),
+    body: `ys[i] = ${transposed("xs", height * width, channels)};`,
   });
   return {
     output,
     covers: 1,
     backward: (gradient) =>
       addGradient(context, "copy", input, [read("dy", gradient.buffer)], {
-        body: `let c = i % ${channels}u; let p = i / ${channels}u % ${height * width}u; let image = i / ${size}u;
-  let sum = dy[image * ${size}u + c * ${height * width}u + p];`,
+        body: `let sum = ${transposed("dy", channels, height * width)};`,
       }),
   };
 };
@@ -82,8 +81,8 @@ const buildDropout: Builder<"dropout"> = (context, op, input) => {
   const output = mapOf(context, input);
   const helpers = dropoutMask(op.name, probability);
   const factor = `${place(height, width, channels)}
-  let factor = kept(image, (c * ${height}u + u32(y)) * ${width}u + u32(x));`;
-  const value = activeAtEvaluation ? "xs[i] * factor" : "select(xs[i], xs[i] * factor, step.training == 1u)";
+  let factor = kept(image, (c * ${height} + u32(y)) * ${width} + u32(x));`;
+  const value = activeAtEvaluation ? "xs[i] * factor" : "select(xs[i], xs[i] * factor, step.training == 1)";
   addElements(context, "dropout", [read("xs", input.buffer), write("ys", output.buffer)], {
     each: sizeOfMap(input),
     helpers,
@@ -101,23 +100,18 @@ const buildDropout: Builder<"dropout"> = (context, op, input) => {
 };
 
 /** Builders by kind. */
-const builders: { readonly [K in OpKind]?: Builder<K> } = {
+const builders: { readonly [K in OpKind]: Builder<K> } = {
   ...activationBuilders,
   ...poolBuilders,
   ...weightedBuilders,
+  batchNorm2d: buildBatchNorm2d,
   flatten: buildFlatten,
   localResponseNorm: buildLocalResponseNorm,
   dropout: buildDropout,
 };
 
-/** True for the kinds that the engine has. */
-export function hasBuilder(kind: OpKind): boolean {
-  return builders[kind] !== undefined;
-}
-
-/** Adds an operation. Throws UnimplementedError for a kind that the engine lacks. */
+/** Adds an operation. */
 export function build<K extends OpKind>(context: BuildContext, op: Op<K>, input: FeatureMap, site: Site): Built {
-  const builder: Builder<K> | undefined = builders[op.kind];
-  if (builder) return builder(context, op, input, site);
-  throw new UnimplementedError(`${op.name}: the webgpu engine has no ${op.kind}; use --engine onednn or wasm`);
+  const builder: Builder<K> = builders[op.kind];
+  return builder(context, op, input, site);
 }

@@ -1,8 +1,7 @@
 /** Interface between the WebGPU engine and its kinds of operations. */
 import type { AnyOp, Op, OpKind } from "../../engine.ts";
-import type { TileLimits } from "../kernels/tiles.ts";
 import { elementwise, type Operand, THREADS } from "../kernels/wgsl.ts";
-import type { Bound, Plan, PlannedBuffer } from "../plan.ts";
+import type { Bound, Plan, PlanLimits, PlannedBuffer } from "../plan.ts";
 import type { Layout } from "../weights.ts";
 
 /** A map of every image of the batch: [image, y, x, channel] without padding. A vector is one pixel. */
@@ -20,10 +19,16 @@ export interface BuildContext {
   readonly plan: Plan;
   readonly batchSize: number;
   readonly training: boolean;
-  readonly limits: TileLimits;
+  readonly limits: PlanLimits;
   /** Memory of a parameter, and of its gradient if it is trained. */
-  parameter(operation: string, role: "weight" | "bias", layout: Layout): StoredBuffers;
+  parameter(operation: string, role: ParameterRole, layout: Layout): StoredBuffers;
+  /** True if training passes normalize by the statistics of their batch. */
+  usesBatchStatistics(operation: string): boolean;
+  /** Adds a check of the number of images of a training pass. */
+  checkTraining(check: (images: number) => void): void;
 }
+
+type ParameterRole = "weight" | "bias" | "running_mean" | "running_var";
 
 export interface StoredBuffers {
   readonly value: PlannedBuffer;
@@ -94,17 +99,39 @@ export const write = (name: string, buffer: PlannedBuffer, element: Operand["ele
   element,
 });
 
+/** WGSL of a kernel: its body, and functions that it calls. */
+interface Text {
+  readonly body: string;
+  readonly helpers?: string;
+}
+
+/** Adds a kernel with `count` threads. */
+export function addCount(
+  { plan }: BuildContext,
+  work: string,
+  operands: readonly Named[],
+  { count, ...text }: Text & { readonly count: number },
+): void {
+  const workgroups = Math.ceil(count / THREADS);
+  plan.add({
+    work,
+    operands,
+    code: elementwise(operands, { count: `${count}u`, ...text }),
+    workgroups: () => workgroups,
+  });
+}
+
 /** Adds a kernel with one thread for each of `each` elements of an image. */
 export function addElements(
   { plan }: BuildContext,
   work: string,
   operands: readonly Named[],
-  { each, body, helpers = "" }: { readonly each: number; readonly body: string; readonly helpers?: string },
+  { each, ...text }: Text & { readonly each: number },
 ): void {
   plan.add({
     work,
     operands,
-    code: elementwise(operands, { count: `step.images * ${each}u`, body, helpers }),
+    code: elementwise(operands, { count: `step.images * ${each}`, ...text }),
     workgroups: (images) => Math.ceil((images * each) / THREADS),
   });
 }
@@ -115,12 +142,12 @@ export function addGradient(
   work: string,
   input: FeatureMap,
   operands: readonly Named[],
-  { body, helpers = "" }: { readonly body: string; readonly helpers?: string },
+  { body, helpers = "" }: Text,
 ): FeatureMap {
   const target = mapOf(context, input);
   const known = operands.find(({ buffer }) => buffer === input.buffer)?.name;
   const mask = input.isRectified && !known ? [read("mask", input.buffer)] : [];
-  const value = input.isRectified ? `select(0.0, sum, ${known ?? "mask"}[i] > 0.0)` : "sum";
+  const value = input.isRectified ? `select(0, sum, ${known ?? "mask"}[i] > 0)` : "sum";
   addElements(context, work, [...operands, ...mask, write("dx", target.buffer)], {
     each: sizeOfMap(input),
     body: `${body}\n  dx[i] = ${value};`,

@@ -2,14 +2,14 @@
 
 import type { Op } from "../../engine.ts";
 import {
-  adaptiveBackward,
-  adaptiveForward,
-  averageBackward,
-  averageForward,
+  adaptiveAxes,
   maxBackward,
   maxForward,
+  meanBackward,
+  meanForward,
   type Pooling,
   type Sliding,
+  slidingAxes,
 } from "../kernels/pools.ts";
 import { isFused } from "./activations.ts";
 import {
@@ -58,37 +58,41 @@ const buildMaxPool2d: Builder<"maxPool2d"> = (context, op, input, { next, needsI
   };
 };
 
-/** Means, by the bodies of their kernels. */
-function addMean(context: BuildContext, op: Op, input: FeatureMap, forward: string, backward: string): Built {
-  const output = mapOf(context, extentsOf(op.outputShape));
+/** Adds means over windows, of sums that are divided by a fixed number if it is given. */
+function addMean(
+  context: BuildContext,
+  input: FeatureMap,
+  pooling: Pooling,
+  axes: ReturnType<typeof slidingAxes>,
+  fixed?: number,
+): Built {
+  const { channels, outHeight: height, outWidth: width } = pooling;
+  const output = mapOf(context, { channels, height, width });
   addElements(context, "pooling", [read("xs", input.buffer), write("ys", output.buffer)], {
     each: sizeOfMap(output),
-    body: forward,
+    body: meanForward(pooling, axes, fixed),
   });
   return {
     output,
     covers: 1,
-    backward: (gradient) => addGradient(context, "pooling", input, [read("dy", gradient.buffer)], { body: backward }),
+    backward: (gradient) =>
+      addGradient(context, "pooling", input, [read("dy", gradient.buffer)], {
+        body: meanBackward(pooling, axes, fixed),
+      }),
   };
 }
 
 const buildAveragePool2d: Builder<"averagePool2d"> = (context, op, input) => {
   const sliding = slidingOf(op, input);
-  const { countIncludePad } = op.options;
-  return addMean(
-    context,
-    op,
-    input,
-    averageForward(sliding, countIncludePad),
-    averageBackward(sliding, countIncludePad),
-  );
+  const fixed = op.options.countIncludePad ? sliding.kernelSize ** 2 : undefined;
+  return addMean(context, input, sliding, slidingAxes(sliding), fixed);
 };
 
 const buildAdaptiveAveragePool2d: Builder<"adaptiveAveragePool2d"> = (context, op, input) => {
   const pooling = poolingOf(op, input);
   // Windows of one pixel: the map itself.
   if (pooling.height === pooling.outHeight && pooling.width === pooling.outWidth) return passThrough(input);
-  return addMean(context, op, input, adaptiveForward(pooling), adaptiveBackward(pooling));
+  return addMean(context, input, pooling, adaptiveAxes(pooling));
 };
 
 export const poolBuilders = {
