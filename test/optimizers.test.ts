@@ -1,6 +1,6 @@
 /**
  * 1,000 steps of every optimizer, with clipping, accumulation and averaging, and the rates of every schedule, are PyTorch's
- * (scripts/golden/optimizers.py made the golden).
+ * (scripts/golden/optimizers.py made the golden); PyTorch has no LARS, which is compared with its paper's formulas (scripts/golden/lars.py).
  */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
@@ -30,6 +30,7 @@ interface Golden {
 }
 
 const golden = await readGolden<Golden>("optimizers");
+const cases = [...golden.optimizers, ...(await readGolden<Pick<Golden, "optimizers">>("lars")).optimizers];
 /** A weight [2, 3] and a bias [2]. */
 const size = 8;
 const imagesOf = (batch: number) => 1 + (batch % 5);
@@ -103,7 +104,7 @@ const tolerance = 1e-6;
 // Updates know nothing of precisions and algorithms: once for each library.
 for (const engine of engines.filter((one) => one === engines.find(({ create }) => create === one.create))) {
   describe(`${engine.name}, 1,000 steps`, () => {
-    for (const { weights, ...options } of golden.optimizers) {
+    for (const { weights, ...options } of cases) {
       it(JSON.stringify(options), async () => {
         const actual = await trajectory(engine, recipeOf(options));
         assert.equal(actual.length, weights.length);
@@ -116,9 +117,9 @@ for (const engine of engines.filter((one) => one === engines.find(({ create }) =
 }
 
 it("every kind of optimizer is among them, and no two cases could be taken for each other", () => {
-  assert.deepEqual([...new Set(golden.optimizers.map(({ optimizer }) => optimizer.kind))], optimizerNames);
-  for (const [i, { weights }] of golden.optimizers.entries()) {
-    for (const other of golden.optimizers.slice(0, i)) {
+  assert.deepEqual([...new Set(cases.map(({ optimizer }) => optimizer.kind))], optimizerNames);
+  for (const [i, { weights }] of cases.entries()) {
+    for (const other of cases.slice(0, i)) {
       const difference = norm(Float64Array.from(weights[1] ?? [], (w, j) => w - (other.weights[1]?.[j] as number)));
       assert.ok(difference > 100 * tolerance, `${JSON.stringify(other.optimizer)}: ${difference}`);
     }

@@ -58,6 +58,7 @@ const cases: Readonly<Record<string, Partial<ReproduceOptions>>> = {
   "data-size": { arms: ["as they are, 32; 1,000 images", "as they are, 32; 5,000 images"] },
   fit: { arms: ["pad", "stretch"], settings: { inputSize: 28, dataset: undefined, dataDir: undefined } },
   flowers: { settings: { epochs: 2 } },
+  "large-batch": { arms: ["SGD, batch 128", "LARS, batch 128"], settings: { warmup: 0.5 } },
 };
 
 test("every experiment is complete: settings that resolve, arms, measures, figures", async () => {

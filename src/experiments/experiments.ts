@@ -7,6 +7,7 @@ import type { Experiment } from "./experiment.ts";
 import { fit } from "./fit.ts";
 import { flowers } from "./flowers.ts";
 import { input224 } from "./input224.ts";
+import { largeBatch } from "./largeBatch.ts";
 import { lrnCifar10 } from "./lrnCifar10.ts";
 import { reluTanh } from "./reluTanh.ts";
 import { viewsEnsembles } from "./viewsEnsembles.ts";
@@ -22,6 +23,7 @@ export const experiments: readonly Experiment[] = [
   dataSize,
   fit,
   flowers,
+  largeBatch,
 ];
 
 /** Finds an experiment by name. Throws UsageError listing the names if it is unknown. */
