@@ -551,6 +551,7 @@ export type Results = [
       epochs: number;
       batchSize: number;
       learningRate: number;
+      baseBatchSize?: number | undefined;
       optimizer: Optimizer;
       schedule: Schedule;
       warmup: number;
