@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { rateScale } from "./rateScale.ts";
 import { recipeSchema, recipes } from "./recipe.ts";
 import {
   advance,
@@ -174,7 +175,8 @@ test("every schedule runs over the epochs of every recipe, at a rate above 0 and
   for (const recipe of recipes) {
     for (const kind of scheduleNames) {
       const made = recipeSchema.parse({ ...recipe, schedule: { kind } });
-      for (const rate of ratesOf(made)) assert.ok(rate > 0 && rate <= made.learningRate, `${recipe.name}, ${kind}`);
+      const highest = made.learningRate * rateScale(made);
+      for (const rate of ratesOf(made)) assert.ok(rate > 0 && rate <= highest, `${recipe.name}, ${kind}`);
     }
   }
 });

@@ -147,6 +147,20 @@ const compared = [
 let steps = 0;
 const worst = new Map<string, number>();
 
+/** Prints the largest differences since the last report. */
+function report(): void {
+  if (rank === 0)
+    for (const [key, difference] of worst) process.stdout.write(`${key}: ${difference.toExponential(1)}\n`);
+  worst.clear();
+}
+
+/** Numbers of images to compare. */
+function countsOf(engine: string, scheme: Scheme): readonly number[] {
+  if (networks.length > 0) return [BATCH];
+  const isFull = engine === every && scheme === "data" && size === 2;
+  return isFull ? Array.from({ length: BATCH }, (_, i) => i + 1) : [BATCH, 3];
+}
+
 /** True if the scheme can divide the chain. */
 function canDivide(chain: Chain, scheme: Scheme): boolean {
   try {
@@ -169,9 +183,7 @@ for (const { name, create, settings } of engines.filter((each) => compared.inclu
       const divided = { ...chain, communicator, scheme };
       const joint = await compileTraining(engine, settings, divided);
       await fill(joint, partsOf(divided), values);
-      const counts =
-        name === every && scheme === "data" && size === 2 ? Array.from({ length: BATCH }, (_, i) => i + 1) : [BATCH, 3];
-      for (const count of counts) {
+      for (const count of countsOf(name, scheme)) {
         const ours = await step(joint, chain, partsOf(divided), count, isPrecise);
         const theirs = await step(single, chain, partsOf(chain), count, isPrecise);
         const where = `${name}, ${chainName}, ${scheme}, ${count} images`;
@@ -200,11 +212,10 @@ for (const { name, create, settings } of engines.filter((each) => compared.inclu
       joint.close();
     }
     single.close();
+    if (networks.length > 0) report();
   }
   engine.close();
 }
-if (rank === 0) {
-  for (const [key, difference] of worst) process.stdout.write(`${key}: ${difference.toExponential(1)}\n`);
-  process.stdout.write(`${steps} steps are those of one process\n`);
-}
+report();
+if (rank === 0) process.stdout.write(`${steps} steps are those of one process\n`);
 await communicator.close();
