@@ -1,6 +1,6 @@
 /**
  * Runs the tests: all `*.test.ts` under src/ and test/, or the files given, or a named part: `--numeric` for those of the arithmetic, `--platform` for those that
- * depend on Node.js. Each file in a process of its own, two at a time, except those that measure.
+ * depend on Node.js. Each file in a process of its own, several at a time, except those that measure.
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
@@ -14,6 +14,9 @@ import { allTests, runsAlone, suiteNames, suiteTests } from "./testing/suites.ts
 
 /** Node 20 applies it to each file as a whole; a file that exceeds it is stopped and fails. */
 const TIMEOUT_MS = 240_000;
+
+/** Files at a time. One more than two cores: a file often waits for a process that it started, for a file or for time. */
+const AT_ONCE = 3;
 
 type TestEvent = { readonly type: string; readonly data: unknown };
 
@@ -30,7 +33,7 @@ async function* runFiles(files: readonly string[]): AsyncGenerator<TestEvent> {
   const counts = new Map<string, number>();
   const alone = files.filter((file) => runsAlone(readFileSync(file, "utf8")));
   const groups = [
-    { files: files.filter((file) => !alone.includes(file)), concurrency: 2 },
+    { files: files.filter((file) => !alone.includes(file)), concurrency: AT_ONCE },
     { files: alone, concurrency: 1 },
   ];
   for (const { files, concurrency } of groups) {

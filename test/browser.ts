@@ -53,6 +53,8 @@ export async function openPage(browser: Browser, url: string, look: Look, allowe
     viewport: { width: look.width, height: 800 },
     colorScheme: look.colorScheme,
   });
+  // Other tests run beside: a network may take half a minute to compile.
+  context.setDefaultTimeout(60_000);
   await context.addInitScript({ path: axeScript });
   const page = await context.newPage();
   if (look.media) await page.emulateMedia({ media: look.media });

@@ -1,4 +1,5 @@
 /** Faults that the browser app meets: large images, unreadable networks, missing images, a worker that ends, full or refused storage, a frozen tab. */
+// Runs beside others: it counts the drawings in the time that they took, and a busy page draws less.
 /// <reference lib="dom" />
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";

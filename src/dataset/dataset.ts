@@ -170,14 +170,24 @@ export function limitSplit(split: Split, limit: ImageLimit | undefined, what = "
 /** Some images of a split, in this order. */
 export function pickImages(split: Split, indices: Uint32Array): Split {
   const at = (index: number) => indices[index] as number;
-  const { path, prefetch, labelSets } = split;
+  const { path, prefetch, labelSets, features } = split;
   return {
     length: indices.length,
     label: (index) => split.label(at(index)),
     image: (index) => split.image(at(index)),
+    ...(features ? { features: pickFeatures(features, at) } : {}),
     ...(labelSets ? { labelSets } : {}),
     ...(path ? { path: (index) => path(at(index)) } : {}),
     ...(prefetch ? { prefetch: (wanted) => prefetch(wanted.map(at)) } : {}),
+  };
+}
+
+/** Features of the chosen images. */
+function pickFeatures(features: Features, at: (index: number) => number): Features {
+  return {
+    length: features.length,
+    prefetch: (indices, epoch) => features.prefetch(indices.map(at), epoch),
+    write: (index, epoch, target, offset) => features.write(at(index), epoch, target, offset),
   };
 }
 

@@ -84,7 +84,7 @@ test("a pause evaluates the weights, so that a download is of the newest or bett
   close();
 });
 
-test("a save on request is of the next position, and training goes on", async () => {
+test("a save on request is of the next position, and training continues", async () => {
   const { run, saved, close } = await runOn({}, (event, own) => {
     if (event.kind === "iteration" && event.point.iteration === 3) own().save();
   });
