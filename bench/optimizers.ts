@@ -29,6 +29,7 @@ const variants: Readonly<Record<string, RecipeOverrides>> = {
   Nesterov: { nesterov: true },
   Adam: { optimizer: "adam" },
   AdamW: { optimizer: "adamw" },
+  LARS: { optimizer: "lars" },
   "SGD, clipped": { clipNorm: 1 },
   "SGD, averaged": { average: 0.999 },
   "SGD, two batches a step": { accumulate: 2 },

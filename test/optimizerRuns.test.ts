@@ -71,6 +71,7 @@ const every: readonly TrainOptions[] = [
   { optimizer: "adam", weightDecay: 0.01, schedule: "cosine", warmup: 0.5 },
   { optimizer: "adam", clipNorm: 0.5, accumulate: 3, average: 0.9 },
   { optimizer: "adamw", average: 0.99, clipNorm: 1, schedule: "cosine", accumulate: 2 },
+  { optimizer: "lars", baseBatchSize: 4, schedule: "polynomial", warmup: 0.5, accumulate: 2 },
 ];
 
 for (const [i, options] of every.entries()) {

@@ -74,7 +74,8 @@ interface RunSettings {
   epochs?: number;
   batchSize?: number;
   learningRate?: number;
-  optimizer?: "sgd" | "adam" | "adamw";
+  baseBatchSize?: number;
+  optimizer?: "sgd" | "adam" | "adamw" | "lars";
   momentum?: number;
   nesterov?: boolean;
   weightDecay?: number;

@@ -182,7 +182,8 @@ type Shape = readonly number[];
 
 type Optimizer =
   | { kind: "sgd"; form: "paper" | "pytorch" | "nesterov"; momentum: number; weightDecay: number }
-  | { kind: "adam" | "adamw"; beta1: number; beta2: number; epsilon: number; weightDecay: number };
+  | { kind: "adam" | "adamw"; beta1: number; beta2: number; epsilon: number; weightDecay: number }
+  | { kind: "lars"; momentum: number; weightDecay: number; trustCoefficient: number };
 
 type Schedule =
   | { kind: "constant" }
@@ -550,6 +551,7 @@ export type Results = [
       epochs: number;
       batchSize: number;
       learningRate: number;
+      baseBatchSize?: number | undefined;
       optimizer: Optimizer;
       schedule: Schedule;
       warmup: number;

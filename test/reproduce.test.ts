@@ -60,6 +60,7 @@ const cases: Readonly<Record<string, Partial<ReproduceOptions>>> = {
   flowers: { settings: { epochs: 2 } },
   "modern-small": { arms: ["the recipe", "with label smoothing"] },
   "modern-fashion": { arms: ["the recipe"] },
+  "large-batch": { arms: ["SGD, batch 128", "LARS, batch 128"], settings: { warmup: 0.5 } },
 };
 
 test("every experiment is complete: settings that resolve, arms, measures, figures", async () => {

@@ -168,7 +168,7 @@ test("every setting of train is one of sweeps, with a flag, a place, and the sam
     assert.ok(schema.safeParse({ [key]: {} }).error?.issues.every(({ path }) => path[0] === key) ?? true);
   }
   assert.throws(() => schema.parse({ validationShare: 0 }), /validationShare/);
-  assert.deepEqual(choicesOf(settings.optimizer as Setting), ["sgd", "adam", "adamw"]);
+  assert.deepEqual(choicesOf(settings.optimizer as Setting), ["sgd", "adam", "adamw", "lars"]);
 });
 
 test("the library is told of a value out of bounds, or of the wrong type", async () => {
@@ -182,7 +182,7 @@ test("the library is told of a value out of bounds, or of the wrong type", async
   );
   await assert.rejects(
     trainClassifier({ optimizer: "adamm" } as object),
-    /^ConfigError: optimizer: expected one of sgd, adam, adamw, got "adamm"$/,
+    /^ConfigError: optimizer: expected one of sgd, adam, adamw, lars, got "adamm"$/,
   );
 });
 

@@ -47,6 +47,7 @@ const samples: {
   epochs: [0.5, 3],
   batchSize: [16, 8],
   learningRate: [0.1, 0.2],
+  baseBatchSize: [128, 64],
   inputSize: [32, 64],
   seed: [1, 2],
   dataDir: ["a", "b"],

@@ -9,7 +9,7 @@ import { writeWebFile } from "../src/exchange/writeWeb.ts";
 import { skippedWithoutChromium } from "./browser.ts";
 import { addTwoClasses, chooser, type HostedApp, hostApp, wide } from "./hostedApp.ts";
 
-const ADAPTER = "WebGPU 1 (google swiftshader, a software adapter). This adapter computes on the processor";
+const ADAPTER = "WebGPU 2 (google swiftshader, a software adapter). This adapter computes on the processor";
 
 let app: HostedApp;
 

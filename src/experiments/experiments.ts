@@ -7,6 +7,7 @@ import type { Experiment } from "./experiment.ts";
 import { fit } from "./fit.ts";
 import { flowers } from "./flowers.ts";
 import { input224 } from "./input224.ts";
+import { largeBatch } from "./largeBatch.ts";
 import { lrnCifar10 } from "./lrnCifar10.ts";
 import { modernFashion, modernSmall } from "./modernRecipes.ts";
 import { reluTanh } from "./reluTanh.ts";
@@ -25,6 +26,7 @@ export const experiments: readonly Experiment[] = [
   flowers,
   modernSmall,
   modernFashion,
+  largeBatch,
 ];
 
 /** Finds an experiment by name. Throws UsageError listing the names if it is unknown. */

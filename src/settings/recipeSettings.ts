@@ -11,7 +11,16 @@ import { optimizerNames, optimizerSchema } from "../training/optimizers/optimize
 import { sgdSchema } from "../training/optimizers/sgd.ts";
 import { recipeSchema, thresholdNames } from "../training/recipe.ts";
 import { scheduleNames, scheduleSchema } from "../training/schedule.ts";
-import { at, type Members, nameOr, setting, stepCommands, trainingCommands, withPlace } from "./setting.ts";
+import {
+  at,
+  type Members,
+  nameOr,
+  rateCommands,
+  setting,
+  stepCommands,
+  trainingCommands,
+  withPlace,
+} from "./setting.ts";
 import type { StoredRun } from "./storedRun.ts";
 
 const { shape } = recipeSchema;
@@ -75,6 +84,15 @@ export const recipeSettings = {
     section: "Schedule",
     commands: trainingCommands,
     place: "recipe.warmup",
+    report: false,
+  }),
+  baseBatchSize: setting({
+    schema: inner(shape.baseBatchSize),
+    value: "<n>",
+    help: "multiply the learning rate by images per step / n, such as 128 (default: the recipe's, or no scaling)",
+    section: "Schedule",
+    commands: rateCommands,
+    place: "recipe.baseBatchSize",
     report: false,
   }),
   /** New runs always store it; runs of earlier versions keep the first of equal accuracies. */
@@ -181,7 +199,7 @@ export const recipeSettings = {
     schema: nameOr(z.enum(optimizerNames), optimizerSchema),
     text: z.enum(optimizerNames),
     value: "<name>",
-    help: "optimizer; if it differs from the recipe's, PyTorch's defaults apply",
+    help: "optimizer; if it differs from the recipe's, PyTorch's defaults apply, or for lars its paper's",
     section: "Optimizer",
     commands: stepCommands,
     place: "recipe.optimizer",

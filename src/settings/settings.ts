@@ -91,8 +91,8 @@ export const settings = {
     help: "learning rate (default: the recipe's)",
     commands: trainingCommands,
     place: "recipe.learningRate",
-    report: ({ recipe: { learningRate, schedule, warmup } }) =>
-      `${learningRate}, ${schedule.kind}${warmup > 0 ? `, ${warmup} epochs of warm-up` : ""}`,
+    report: ({ recipe: { learningRate, schedule, warmup, baseBatchSize } }) =>
+      `${learningRate}${baseBatchSize === undefined ? "" : ` per ${baseBatchSize} images`}, ${schedule.kind}${warmup > 0 ? `, ${warmup} epochs of warm-up` : ""}`,
   }),
   /** Height and width of the network's input, in pixels. */
   inputSize: setting({

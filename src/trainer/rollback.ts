@@ -4,6 +4,7 @@ import { appendLog, type LogEntry, type RollbackEntry, readLog, truncateLog } fr
 import type { TensorStore } from "../checkpoint/tensorStore.ts";
 import { CheckpointError, DivergenceError } from "../errors.ts";
 import type { DivergencePolicy } from "../settings/divergencePolicy.ts";
+import { rateScale } from "../training/rateScale.ts";
 import { type Position, positionSchema, type Rollbacks } from "../training/state.ts";
 import { type Training, type TrainingEnd, train } from "../training/train.ts";
 import type { JointStores } from "./jointStores.ts";
@@ -96,7 +97,7 @@ async function rollBack(run: GuardedRun, soFar: Rollbacks, error: DivergenceErro
 }
 
 function usedUp({ training, policy }: GuardedRun, { factor }: Rollbacks, { reason }: DivergenceError): DivergenceError {
-  const rate = shown(training.recipe.learningRate * factor);
+  const rate = shown(rateScale(training.recipe) * training.recipe.learningRate * factor);
   return new DivergenceError(
     reason,
     `gave up after ${policy.times} rollbacks (learning rate now ${rate}); resume with a higher --max-rollbacks, ` +

@@ -1,6 +1,7 @@
 /** Sweep of the learning rate, by the training loop. */
 import { limitSplit } from "../dataset/dataset.ts";
 import { DivergenceError } from "../errors.ts";
+import { rateScale } from "./rateScale.ts";
 import { explosionFactor, type RateLoss } from "./rateSuggestion.ts";
 import { initialPosition, type Position } from "./state.ts";
 import { type Training, train } from "./train.ts";
@@ -32,7 +33,7 @@ const KEPT = 0.9;
 
 /**
  * Trains from the current weights with a growing learning rate, and records the loss. It runs the training loop itself, with the same images, order and
- * optimizer, so that the result holds for training. The weights are unusable afterwards.
+ * optimizer, so that the result holds for training. Rates are the recipe's, before linear scaling. The weights are unusable afterwards.
  *
  * rate(i) = from · (to / from)^(i / (iterations − 1)).
  *
@@ -84,7 +85,7 @@ function forSweep(training: Training, iterations: number, rateOf: (iterations: n
     ...training,
     recipe: { ...recipe, epochs, schedule: { kind: "constant" } },
     test: limitSplit(test, { inOrder: 1 }, "test"),
-    rateOf,
+    rateOf: (iterations) => rateScale(recipe) * rateOf(iterations),
   };
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { rateScale } from "./rateScale.ts";
 import { recipeSchema, recipes } from "./recipe.ts";
 import {
   advance,
@@ -27,6 +28,22 @@ const assertFactors = (actual: readonly number[], expected: readonly number[]) =
     actual.map((factor) => factor.toPrecision(12)),
     expected.map((factor) => factor.toPrecision(12)),
   );
+
+test("linear scaling: in proportion to the images per step, and none without a base", () => {
+  const recipe = {
+    learningRate: 0.2,
+    schedule: { kind: "constant" },
+    warmup: 0,
+    batchSize: 1024,
+    accumulate: 4,
+  } as const;
+  const position = { steps: 0, schedule: initialScheduleState, rollbacks: { factor: 0.5 } };
+  const rateOf = (of: RateRecipe) => learningRateAt(of, { perEpoch: 1, total: 1 }, position);
+  assert.equal(rateOf(recipe), 0.1);
+  assert.equal(rateOf({ ...recipe, baseBatchSize: 128 }), 3.2);
+  assert.equal(rateOf({ ...recipe, baseBatchSize: 128, accumulate: 1 }), 0.8);
+  assert.equal(lowRateWarning({ ...recipe, baseBatchSize: 1_000_000_000, epochs: 3 }), undefined);
+});
 
 test("constant: the factor is 1 whatever the accuracy", () => {
   assertFactors(factors({ kind: "constant" }, [0.5, 0.4, 0.4, 0.4, 0.4]), [1, 1, 1, 1, 1]);
@@ -158,7 +175,8 @@ test("every schedule runs over the epochs of every recipe, at a rate above 0 and
   for (const recipe of recipes) {
     for (const kind of scheduleNames) {
       const made = recipeSchema.parse({ ...recipe, schedule: { kind } });
-      for (const rate of ratesOf(made)) assert.ok(rate > 0 && rate <= made.learningRate, `${recipe.name}, ${kind}`);
+      const highest = made.learningRate * rateScale(made);
+      for (const rate of ratesOf(made)) assert.ok(rate > 0 && rate <= highest, `${recipe.name}, ${kind}`);
     }
   }
 });

@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import { belowOne, positive, positiveInt, properFraction } from "../schema.ts";
 import { bestFigures, type Evaluated, improves, type Monitor } from "./monitor.ts";
+import { type BatchSizes, rateScale } from "./rateScale.ts";
 
 const constant = z.strictObject({ kind: z.literal("constant") });
 
@@ -215,7 +216,7 @@ export function dependsOnEpochs(schedule: Schedule): boolean {
 }
 
 /** The part of a recipe that determines the learning rate. */
-export interface RateRecipe {
+export interface RateRecipe extends BatchSizes {
   readonly learningRate: number;
   readonly schedule: Schedule;
   /** Epochs over which the rate rises linearly from 0. Source: Goyal et al. 2017, §2.2. */
@@ -223,7 +224,7 @@ export interface RateRecipe {
 }
 
 /** True if the learning rate changes with every step at an epoch, fractional: in a warm-up, and in a schedule such as cosine. */
-export function changesSmoothly({ schedule, warmup }: Omit<RateRecipe, "learningRate">, epoch: number): boolean {
+export function changesSmoothly({ schedule, warmup }: Pick<RateRecipe, "schedule" | "warmup">, epoch: number): boolean {
   return epoch <= warmup || kindOf(schedule).isSmooth;
 }
 
@@ -249,13 +250,13 @@ export function runSteps(
 }
 
 /**
- * The learning rate of a step after `steps` earlier ones, including the factors of rollbacks. `schedule` is the state after the last epoch.
+ * The learning rate of a step after `steps` earlier ones, including the factors of linear scaling and rollbacks. `schedule` is the state after the last epoch.
  *
  * In a warm-up of W steps, the rate is multiplied by (steps + 1) / W, as in torch.optim.lr_scheduler.LinearLR(start_factor = 1 / W, total_iters =
  * W − 1). Schedules along the run begin after the warm-up; `step` and `plateau` count epochs from its start.
  */
 export function learningRateAt(
-  { learningRate, schedule, warmup }: RateRecipe,
+  { learningRate, schedule, warmup, ...sizes }: RateRecipe,
   { perEpoch, total }: RunSteps,
   position: {
     readonly steps: number;
@@ -269,6 +270,7 @@ export function learningRateAt(
   const fraction = Math.min(1, Math.max(0, steps - warmupSteps) / Math.max(1, total - warmupSteps));
   return (
     learningRate *
+    rateScale(sizes) *
     position.rollbacks.factor *
     position.schedule.factor *
     kindOf(schedule).factorAt(schedule, fraction) *
@@ -288,7 +290,7 @@ export function lowRateWarning(recipe: RateRecipe & { readonly epochs: number })
   let low = 0;
   for (let done = 0; done < epochs; done++) {
     const rate = learningRateAt(recipe, steps, { steps: done, schedule: state, rollbacks: { factor: 1 } });
-    if (rate < USELESS_RATE * learningRate) low++;
+    if (rate < USELESS_RATE * learningRate * rateScale(recipe)) low++;
     // Assumes that every evaluation improves: a plateau depends on the data.
     state = advance(schedule, state, { done: done + 1, total }, { testAccuracy: done + 1 });
   }

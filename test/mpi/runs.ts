@@ -61,6 +61,12 @@ export function ranksOf(job: RunningJob): ReadonlyMap<number, number> {
   return found;
 }
 
+/** Running processes with a value in their environment, such as the folder of a job. */
+export function processesWith(value: string): readonly number[] {
+  const all = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+  return all.map(Number).filter((pid) => read(`/proc/${pid}/environ`).includes(value) && isAlive(pid));
+}
+
 /** True while a process exists that is no zombie. */
 function isAlive(pid: number): boolean {
   const state = /^State:\s+(\w)/m.exec(read(`/proc/${pid}/status`))?.[1];

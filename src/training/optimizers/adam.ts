@@ -25,6 +25,7 @@ export type Adam = z.infer<typeof adamSchema>;
 
 export const adam: OptimizerKind<Adam> = {
   schema: adamSchema,
+  readsNorms: false,
   state: () => momentNames,
   step: (options, tensors, weightDecay) => momentStep(options, tensors, weightDecay),
   describe: ({ beta1, beta2, weightDecay }) => `Adam, β ${beta1} and ${beta2}, decay ${weightDecay}`,

@@ -18,6 +18,7 @@ export type AdamW = z.infer<typeof adamWSchema>;
 
 export const adamW: OptimizerKind<AdamW> = {
   schema: adamWSchema,
+  readsNorms: false,
   state: () => momentNames,
   step: (options, tensors, weightDecay) =>
     momentStep(options, tensors, 0, (learningRate) => 1 - learningRate * weightDecay),

@@ -2,6 +2,7 @@
 import type { Assignment, Scalar, Tensor, TrainableParameter, TrainingProgram, Update } from "../../engine/engine.ts";
 import { ConfigError } from "../../errors.ts";
 import type { Recipe } from "../recipe.ts";
+import type { Norms, StepPlace } from "./optimizerKind.ts";
 import { optimizerKind } from "./optimizers.ts";
 
 /** A tensor of a checkpoint, such as the `velocity` of the parameter `conv1.weight`. */
@@ -31,8 +32,8 @@ export interface Optimizer {
   /** Adds the gradients of a batch of `images` images, the first of its step or a later one. */
   addBatch(images: number, isFirst: boolean): void;
   /**
-   * Updates the weights from the added batches. Returns the gradient's norm if the recipe clips it. Otherwise reads nothing, and begins the update
-   * before the call returns.
+   * Updates the weights from the added batches. Returns the gradient's norm if the recipe clips it. If the recipe neither clips it nor has an optimizer
+   * that needs norms, reads nothing, and begins the update before the call returns.
    */
   step(step: OptimizerStep): Promise<number | undefined>;
   /** Runs an action while the program has the averaged weights; the gradients are lost. */
@@ -61,6 +62,7 @@ export function createOptimizer(program: TrainingProgram, recipe: OptimizerRecip
   const parameters = program.parameters.map((parameter) => compileParameter(program, parameter, recipe));
   const gradients = parameters.map(({ gradient }) => gradient);
   const { clipNorm, accumulate = 1, average } = recipe;
+  const { readsNorms } = optimizerKind(recipe.optimizer);
   const updates = (name: keyof ParameterUpdates) => parameters.flatMap((parameter) => parameter.updates[name] ?? []);
   const [begin, add, start, enter, leave] = [
     updates("begin"),
@@ -81,7 +83,10 @@ export function createOptimizer(program: TrainingProgram, recipe: OptimizerRecip
       const mean = accumulate === 1 ? 1 : 1 / images;
       const norm = clipNorm === undefined ? undefined : mean * Math.sqrt(await program.sumOfSquares(gradients));
       const clipped = norm === undefined || clipNorm === undefined ? 1 : Math.min(1, clipNorm / (norm + CLIP_EPSILON));
-      for (const parameter of parameters) parameter.step(learningRate, step, mean * clipped);
+      const scale = mean * clipped;
+      const norms = readsNorms ? await normsOf(program, parameters, scale) : undefined;
+      for (const [i, parameter] of parameters.entries())
+        parameter.step({ learningRate, step, norms: norms?.[i] }, scale);
       return norm;
     },
     async withAverage(action) {
@@ -93,6 +98,21 @@ export function createOptimizer(program: TrainingProgram, recipe: OptimizerRecip
       }
     },
   };
+}
+
+/** Norms of every parameter, and of its gradient multiplied by `scale`. All sums are started at once, so that a device is waited for once. */
+async function normsOf(
+  program: TrainingProgram,
+  parameters: readonly CompiledParameter[],
+  scale: number,
+): Promise<readonly Norms[]> {
+  const normOf = async (tensor: Tensor) => Math.sqrt(await program.sumOfSquares([tensor]));
+  return Promise.all(
+    parameters.map(async (parameter) => {
+      const [value, gradient] = await Promise.all([normOf(parameter.value), normOf(parameter.gradient)]);
+      return { value, gradient: scale * gradient };
+    }),
+  );
 }
 
 /** One-line description of a recipe's optimizer. */
@@ -131,12 +151,13 @@ interface ParameterUpdates {
 interface CompiledParameter {
   readonly state: readonly StateTensor[];
   readonly averaged: readonly (readonly [parameter: string, Tensor])[];
+  readonly value: Tensor;
   /** Gradient of a step: that of its batch, or the sum over its batches. */
   readonly gradient: Tensor;
   /** Number of images of the added batch. */
   readonly images: Scalar;
   readonly updates: ParameterUpdates;
-  step(learningRate: number, step: number, scale: number): void;
+  step(place: StepPlace, scale: number): void;
 }
 
 function compileParameter(
@@ -171,16 +192,17 @@ function compileParameter(
   return {
     state,
     averaged: averaged ? [[name, averaged]] : [],
+    value,
     gradient,
     images,
     updates: {
       ...(sum ? accumulation(program, sum, batchGradient, images) : {}),
       ...(averaged ? averaging(program, averaged, value, batchGradient) : {}),
     },
-    step(learningRate, step, by) {
+    step(place, by) {
       scale.value = by;
-      own.set({ learningRate: learningRate * (factors?.learningRate ?? 1), step });
-      if (average !== undefined) fraction.value = 1 - averageDecay(average, step);
+      own.set({ ...place, learningRate: place.learningRate * (factors?.learningRate ?? 1) });
+      if (average !== undefined) fraction.value = 1 - averageDecay(average, place.step);
       update.run();
     },
   };

@@ -11,12 +11,21 @@ export interface OptimizerTensors {
   readonly state: readonly Tensor[];
 }
 
+/** L2 norms of a parameter's tensors, also if several processes hold parts of them. */
+export interface Norms {
+  readonly value: number;
+  /** Norm of the step's gradient. */
+  readonly gradient: number;
+}
+
 /** Arguments of a step's scalars. */
 export interface StepPlace {
   /** Learning rate, multiplied by the parameter's factor. */
   readonly learningRate: number;
   /** Number of the step in the run, from 1. */
   readonly step: number;
+  /** Present for a kind that reads them. */
+  readonly norms?: Norms | undefined;
 }
 
 /** One step of one parameter, element by element. `set` assigns the step's values to its scalars. */
@@ -29,6 +38,8 @@ export interface ParameterStep {
 export interface OptimizerKind<O> {
   /** Strict schema with defaults; `kind` is the name. */
   readonly schema: z.ZodMiniType<O>;
+  /** Steps need the norms of each parameter: passes over values and gradients, whose results are waited for. */
+  readonly readsNorms: boolean;
   /** Names of each parameter's state tensors in a checkpoint; initially zero. */
   state(options: O): readonly string[];
   /** Compiles a parameter's step; `weightDecay` is the option multiplied by the parameter's factor. */

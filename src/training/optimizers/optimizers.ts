@@ -2,6 +2,7 @@
 import * as z from "zod/mini";
 import { adam, adamSchema } from "./adam.ts";
 import { adamW, adamWSchema } from "./adamW.ts";
+import { lars, larsSchema } from "./lars.ts";
 import type { OptimizerKind } from "./optimizerKind.ts";
 import { sgd, sgdSchema } from "./sgd.ts";
 
@@ -10,7 +11,7 @@ export const optimizerSchema = z.pipe(
   z.transform((json: unknown) =>
     typeof json === "object" && json !== null && !("kind" in json) ? { kind: "sgd", ...json } : json,
   ),
-  z.discriminatedUnion("kind", [sgdSchema, adamSchema, adamWSchema]),
+  z.discriminatedUnion("kind", [sgdSchema, adamSchema, adamWSchema, larsSchema]),
 );
 
 export type OptimizerOptions = z.infer<typeof optimizerSchema>;
@@ -20,6 +21,7 @@ const kinds: { readonly [K in OptimizerName]: OptimizerKind<Extract<OptimizerOpt
   sgd,
   adam,
   adamw: adamW,
+  lars,
 };
 
 export const optimizerNames = Object.keys(kinds) as readonly OptimizerName[];

@@ -32,6 +32,7 @@ export type Sgd = z.infer<typeof sgdSchema>;
 
 export const sgd: OptimizerKind<Sgd> = {
   schema: sgdSchema,
+  readsNorms: false,
   state: ({ momentum }) => (momentum > 0 ? ["velocity"] : []),
   step(options, tensors, weightDecay) {
     const [velocity] = tensors.state;
