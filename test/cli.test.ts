@@ -555,6 +555,6 @@ test("a network whose dropout stays active: an answer is a draw, which is said; 
     /Dropout is active at evaluation in this network: each prediction is a random sample \(--samples, --seed\)/,
   );
   assert.match(mean.stderr, /each prediction is the mean of 50 random samples/);
-  assert.match(evaluation.stderr, /these results are a random sample \(--seed\)/);
+  assert.match(evaluation.stderr, /these results are a random sample \(--samples, --seed\)/);
   assert.equal((await alexnet("predict trained image-0.png")).stderr, "");
 });

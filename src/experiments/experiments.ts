@@ -9,6 +9,7 @@ import { flowers } from "./flowers.ts";
 import { input224 } from "./input224.ts";
 import { lrnCifar10 } from "./lrnCifar10.ts";
 import { reluTanh } from "./reluTanh.ts";
+import { rgbSamples } from "./rgbSamples.ts";
 import { viewsEnsembles } from "./viewsEnsembles.ts";
 
 /** All experiments, in the order of the list. */
@@ -19,6 +20,7 @@ export const experiments: readonly Experiment[] = [
   ablationsFashion,
   input224,
   viewsEnsembles,
+  rgbSamples,
   dataSize,
   fit,
   flowers,

@@ -4,13 +4,13 @@ import type { Split } from "../dataset/dataset.ts";
 import type { Preparation } from "../dataset/prepare/preparation.ts";
 import { NonFiniteError } from "../errors.ts";
 import type { Image } from "../image/image.ts";
-import { tenCropViews } from "../image/prepare/views.ts";
 import { sizeOf } from "../shape.ts";
 import { evaluateInDetail } from "../training/evaluation/evaluate.ts";
 import type { Evaluation, Prediction } from "../training/evaluation/metrics.ts";
 import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
 import { type ScoringProgram, scoreSplit } from "../training/evaluation/scores.ts";
 import type { CallQueue } from "./callQueue.ts";
+import { evaluationViews } from "./evaluationViews.ts";
 import { createPredictionInput } from "./predictionInput.ts";
 import { type ClassScore, type CompiledClassifier, type PredictOptions, predictRows } from "./predictRows.ts";
 
@@ -61,6 +61,8 @@ export interface EvaluateSplitOptions {
    * that area is no larger than the input. Source: Krizhevsky et al. 2012, §4.1.
    */
   readonly tenCrop?: boolean;
+  /** For a network whose dropout is active at evaluation: number of stochastic predictions to average for each image and view. Default 1. */
+  readonly samples?: number;
   /** Called after each evaluated batch. */
   readonly onProgress?: (images: number, of: number) => void;
   /** Called with each image's prediction, in order. */
@@ -75,10 +77,10 @@ export function evaluateInTurns(
   calls: CallQueue,
   split: Split,
   { preparation, input }: { readonly preparation: Preparation; readonly input: Float32Array },
-  { onProgress, onPrediction, signal, seed = 0, tenCrop, threshold }: EvaluateSplitOptions,
+  { onProgress, onPrediction, signal, seed = 0, threshold, ...averaging }: EvaluateSplitOptions,
 ): Promise<Evaluation | undefined> {
   const { model, head } = classifier;
-  const views = tenCrop ? tenCropViews(model.preprocessing) : undefined;
+  const views = evaluationViews(classifier, averaging);
   const program = takingTurns(classifier, calls, input, signal);
   return evaluateInDetail(scoreSplit(program, { split, preparation, seed, views, head, signal }), {
     split,

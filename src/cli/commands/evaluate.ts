@@ -12,7 +12,9 @@ import {
   inferencePrecision,
   positiveInteger,
   properFraction,
+  randomnessNote,
   runArgument,
+  samplesOption,
   seed,
   thresholdOption,
 } from "../options.ts";
@@ -43,6 +45,7 @@ export const evaluate: CommandSpec = {
     },
     settingOption("maxBad"),
     { flags: "--batch-size <n>", help: "images per batch", parse: positiveInteger, default: 128 },
+    samplesOption,
     {
       flags: "--seed <n>",
       help: "random seed of networks that keep dropout on at evaluation",
@@ -102,6 +105,7 @@ interface EvaluateFlags extends InferencePrecisionFlags, ImportFacts, TableFlags
   readonly limit?: number;
   readonly maxBad?: number;
   readonly batchSize: number;
+  readonly samples: number;
   readonly seed: number;
   readonly engine?: EngineName;
   readonly threads?: number;
@@ -154,7 +158,7 @@ async function evaluateRuns(paths: readonly string[], flags: EvaluateFlags, invo
 
 /** True if temperature or threshold are fitted. Wrong usage with flags that contradict it. */
 function fitsDecision(paths: readonly string[], flags: EvaluateFlags, invocation: Invocation): boolean {
-  const { temperature, coverage, maxError, threshold, split, tenCrop } = flags;
+  const { temperature, coverage, maxError, threshold, split, tenCrop, samples } = flags;
   if (coverage !== undefined && maxError !== undefined) invocation.fail("--coverage excludes --max-error; omit one");
   const isGoal = coverage !== undefined || maxError !== undefined;
   if (temperature === undefined && !isGoal) return false;
@@ -162,8 +166,8 @@ function fitsDecision(paths: readonly string[], flags: EvaluateFlags, invocation
     invocation.fail("--coverage and --max-error exclude --threshold and --temperature remove");
   }
   if (paths.length > 1) invocation.fail("--temperature, --coverage and --max-error require one run");
-  if (split !== undefined || tenCrop) {
-    invocation.fail("--temperature, --coverage and --max-error exclude --split and --ten-crop");
+  if (split !== undefined || tenCrop || samples > 1) {
+    invocation.fail("--temperature, --coverage and --max-error exclude --split, --ten-crop and --samples");
   }
   return true;
 }
@@ -185,7 +189,7 @@ function progressOfStages() {
 async function report(
   { heading, title, evaluation, isRandom }: Measured,
   table: string,
-  { json, csv, plots }: Pick<EvaluateFlags, "json" | "csv" | "plots">,
+  { json, csv, plots, samples }: Pick<EvaluateFlags, "json" | "csv" | "plots" | "samples">,
 ): Promise<void> {
   if (json) printJson(evaluation);
   else if (csv === STANDARD_OUTPUT) await standardTable.append(table);
@@ -193,8 +197,7 @@ async function report(
     const { formatEvaluation } = await import("../../report/tables/evaluation.ts");
     print(`${heading}\n${formatEvaluation(evaluation)}`);
   }
-  if (isRandom)
-    printError("Dropout is active at evaluation in this network: these results are a random sample (--seed).");
+  if (isRandom) printError(randomnessNote("these results are", samples));
   if (csv !== undefined && csv !== STANDARD_OUTPUT) {
     const { writeFileDurably } = await import("../../checkpoint/durable.ts");
     await writeFileDurably(csv, table);
