@@ -201,6 +201,7 @@ export type Options = [
       seed?: number;
       threshold?: number;
       tenCrop?: boolean;
+      samples?: number;
       onProgress?: Progress;
       onPrediction?: (prediction: { index: number; className: string; predicted: string; loss: number }) => void;
     }
