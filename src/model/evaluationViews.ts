@@ -1,7 +1,17 @@
 /** Views of an evaluation: the windows of each image, repeated for each random sample. */
 import { centreView, tenCropViews, type View } from "../image/prepare/views.ts";
 import { type CompiledClassifier, requireSamples } from "./predictRows.ts";
-import type { EvaluateSplitOptions } from "./turns.ts";
+
+/** Predictions that an evaluation averages for each image. */
+export interface AveragingOptions {
+  /**
+   * Averages ten views of each image: the four corners and the centre of the area that its fit keeps, and their reflections. Throws ConfigError if
+   * that area is no larger than the input. Source: Krizhevsky et al. 2012, §4.1.
+   */
+  readonly tenCrop?: boolean;
+  /** For a network whose dropout is active at evaluation: number of stochastic predictions to average for each image and view. Default 1. */
+  readonly samples?: number;
+}
 
 /**
  * Views whose probabilities are averaged; undefined for the fit's single view. If dropout stays active, every sample computes all views with masks of
@@ -11,7 +21,7 @@ import type { EvaluateSplitOptions } from "./turns.ts";
  */
 export function evaluationViews(
   { model, isRandom }: Pick<CompiledClassifier, "model" | "isRandom">,
-  { tenCrop, samples = 1 }: Pick<EvaluateSplitOptions, "tenCrop" | "samples">,
+  { tenCrop, samples = 1 }: AveragingOptions,
 ): readonly View[] | undefined {
   requireSamples(samples);
   const views = tenCrop ? tenCropViews(model.preprocessing) : undefined;

@@ -10,7 +10,7 @@ import type { Evaluation, Prediction } from "../training/evaluation/metrics.ts";
 import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
 import { type ScoringProgram, scoreSplit } from "../training/evaluation/scores.ts";
 import type { CallQueue } from "./callQueue.ts";
-import { evaluationViews } from "./evaluationViews.ts";
+import { type AveragingOptions, evaluationViews } from "./evaluationViews.ts";
 import { createPredictionInput } from "./predictionInput.ts";
 import { type ClassScore, type CompiledClassifier, type PredictOptions, predictRows } from "./predictRows.ts";
 
@@ -51,18 +51,11 @@ export function createPredict<Input>(
 }
 
 /** Options of an evaluation. */
-export interface EvaluateSplitOptions {
+export interface EvaluateSplitOptions extends AveragingOptions {
   /** Random seed of dropout that is active at evaluation. Default 0. */
   readonly seed?: number;
   /** Minimum probability of a class that is present, between 0 and 1. Default: those stored with the weights; for a multi-label network, otherwise 0.5. */
   readonly threshold?: number;
-  /**
-   * Averages ten views of each image: the four corners and the centre of the area that its fit keeps, and their reflections. Throws ConfigError if
-   * that area is no larger than the input. Source: Krizhevsky et al. 2012, §4.1.
-   */
-  readonly tenCrop?: boolean;
-  /** For a network whose dropout is active at evaluation: number of stochastic predictions to average for each image and view. Default 1. */
-  readonly samples?: number;
   /** Called after each evaluated batch. */
   readonly onProgress?: (images: number, of: number) => void;
   /** Called with each image's prediction, in order. */
