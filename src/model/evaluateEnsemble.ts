@@ -57,12 +57,12 @@ type Prepared = Omit<Member, "onCorrect">;
 async function membersOf(
   opened: readonly ClassModel[],
   data: EvaluationData[],
-  { tenCrop, samples = 1, seed = 0, threshold, ...options }: EvaluateRunOptions,
+  { tenCrop = false, samples = 1, seed = 0, threshold, ...options }: EvaluateRunOptions,
 ): Promise<readonly Prepared[]> {
   const classNames = classesOf(opened);
   const ways = opened.map((each) => ({
     columns: columnsOf(classNames, each.model.classNames, each.file),
-    views: evaluationViews(each, { tenCrop: tenCrop === true, samples }),
+    views: evaluationViews(each, { tenCrop, samples }),
   }));
   const members: Prepared[] = [];
   for (const [i, { path, file, model, isForeign, head, program, threads }] of opened.entries()) {
