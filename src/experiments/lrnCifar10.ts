@@ -18,7 +18,7 @@ const [epochs, longEpochs] = [160, 470];
 const [plain, normalized, long, batch, three, threeNormalized] = [
   "no normalization",
   "local response normalization",
-  `local response normalization, ${longEpochs} epochs`,
+  `${longEpochs} epochs, local response normalization`,
   "batch normalization",
   "three convolutions",
   "three convolutions, local response normalization",
@@ -40,6 +40,9 @@ const arms: readonly Arm[] = [
   { name: three, values: { network: threeConvolutions("none"), ...threeDecays } },
   { name: threeNormalized, values: { network: threeConvolutions("local response"), ...threeDecays } },
 ];
+
+/** Short names of the arms, for a figure. */
+const labels = ["none", "LRN", `LRN, ${longEpochs} epochs`, "batch norm.", "3 conv.", "3 conv., LRN"] as const;
 
 const [views, oneView] = ["ten views", "testError"] as const;
 
@@ -109,9 +112,9 @@ export const lrnCifar10: Experiment = {
       name: "lrn-cifar10-views",
       title: "Test error of the last weights",
       description: "With one view and with the average over ten; one dot for each seed, a bar at the mean.",
-      rows: arms.flatMap(({ name }) => [
-        { label: `${name}, one view`, arm: name, measure: oneView },
-        { label: `${name}, ten views`, arm: name, measure: views },
+      rows: arms.flatMap(({ name }, i) => [
+        { label: `${labels[i]}, one view`, arm: name, measure: oneView },
+        { label: `${labels[i]}, ten views`, arm: name, measure: views },
       ]),
       measure: oneView,
     }),
