@@ -1,16 +1,18 @@
 /**
- * Images per second of evaluating a folder of 500×375 JPEG files, relative to PyTorch with torchvision's ImageFolder and a DataLoader:
+ * Images per second, and CPU time of an image, of evaluating a folder of 500×375 JPEG files, relative to PyTorch with torchvision's ImageFolder and a DataLoader:
  *
  *     node --import tsx bench/folders.ts [--network alexnet-owt] [--images 400] [--rounds 3] [--threads 2]
  *
- * Whole processes take turns, on n and on 3n images; the difference of the two times is that of 2n images, without the start. Both load the same
- * weights, resize to the network's input, and must agree on the class of nearly all images.
+ * Whole processes take turns, on n and on 3n images; the difference of the two times is that of 2n images, without the start. On a busy machine, only
+ * the CPU time is comparable, with waiting threads that sleep: OMP_WAIT_POLICY=passive. Both load the same weights, compute in f32,
+ * resize to the network's input, and must agree on the class of nearly all images.
  */
 import { spawn } from "node:child_process";
 import { copyFileSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import sharp from "sharp";
@@ -110,29 +112,38 @@ async function writeModel(file: string, workload: string, network: Network): Pro
   await writeSafetensors(file, metadata, { tensors, read: async () => values.next().value?.values as Float32Array });
 }
 
-/** Runs a process to its end. Returns its time in seconds and its output. */
-function timed(
-  command: readonly string[],
-  env: NodeJS.ProcessEnv,
-): Promise<readonly [seconds: number, output: string]> {
-  const [program = "", ...args] = command;
+/** Time of a process, and CPU time of it and its children, in seconds. */
+interface Times {
+  readonly wall: number;
+  readonly cpu: number;
+}
+
+/** Runs the arguments as a command, and writes its CPU times, of user and system, to descriptor 3. */
+const TIMER = 'TIMEFORMAT="%U %S"; { time "$@" 2>&4; } 4>&2 2>&3';
+
+/** Runs a process to its end. Returns its times and its output. */
+function timed(command: readonly string[], env: NodeJS.ProcessEnv): Promise<readonly [times: Times, output: string]> {
   const start = performance.now();
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "inherit"] });
-    let output = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-    });
+    const args = ["-c", TIMER, "bash", ...command];
+    const child = spawn("bash", args, { env, stdio: ["ignore", "pipe", "inherit", "pipe"] });
+    const [output, cpu] = [child.stdio[1], child.stdio[3]].map((stream) => {
+      const chunks: Buffer[] = [];
+      (stream as Readable).on("data", (chunk: Buffer) => chunks.push(chunk));
+      return () => Buffer.concat(chunks).toString();
+    }) as [() => string, () => string];
     child.once("error", reject);
     child.once("close", (code) => {
-      if (code === 0) resolve([(performance.now() - start) / 1000, output]);
-      else reject(new Error(`${program}: exit code ${code}`));
+      const wall = (performance.now() - start) / 1000;
+      const seconds = cpu().trim().split(" ").map(Number);
+      if (code === 0) resolve([{ wall, cpu: seconds.reduce((a, b) => a + b) }, output()]);
+      else reject(new Error(`${command[0]}: exit code ${code}`));
     });
   });
 }
 
-/** A program: evaluates an image folder, and returns its time and the class of each image by file name. */
-type Contestant = (images: string) => Promise<readonly [seconds: number, classes: ReadonlyMap<string, string>]>;
+/** A program: evaluates an image folder, and returns its times and the class of each image by file name. */
+type Contestant = (images: string) => Promise<readonly [times: Times, classes: ReadonlyMap<string, string>]>;
 
 function own(folder: string, model: string): Contestant {
   const cli = fileURLToPath(new URL("../bin/alexnet.js", import.meta.url));
@@ -140,9 +151,9 @@ function own(folder: string, model: string): Contestant {
     const csv = join(folder, "predictions.csv");
     const cache = await mkdtemp(join(folder, "cache-"));
     const args = ["evaluate", model, "--dataset", images, "--csv", csv, "--threads", String(threads)];
-    const [seconds] = await timed([process.execPath, cli, ...args], { ...process.env, XDG_CACHE_HOME: cache });
+    const [times] = await timed([process.execPath, cli, ...args], { ...process.env, XDG_CACHE_HOME: cache });
     await rm(cache, { recursive: true });
-    return [seconds, predictionsOf(await readFile(csv, "utf8"), images)];
+    return [times, predictionsOf(await readFile(csv, "utf8"), images)];
   };
 }
 
@@ -163,8 +174,8 @@ function torchContestant(torch: Torch, folder: string, size: number): Contestant
   return async (images) => {
     const request = { folder: inside, images: images.replace(folder, inside), size, threads, batchSize: BATCH_SIZE };
     const command = [...torch.command(folder, "tuned"), join(inside, "folder_worker.py"), JSON.stringify(request)];
-    const [seconds, output] = await timed(command, { ...process.env, OMP_NUM_THREADS: String(threads) });
-    return [seconds, new Map((JSON.parse(output) as [string, number][]).map(([name, of]) => [name, `${of}`]))];
+    const [times, output] = await timed(command, { ...process.env, OMP_NUM_THREADS: String(threads) });
+    return [times, new Map((JSON.parse(output) as [string, number][]).map(([name, of]) => [name, `${of}`]))];
   };
 }
 
@@ -179,14 +190,16 @@ try {
   await writeModel(model, folder, network);
   const contestants = { alexnet: own(folder, model), PyTorch: torchContestant(torch, folder, network.input[1]) };
   const rates: Record<keyof typeof contestants, number[]> = { alexnet: [], PyTorch: [] };
+  const cpuTimes: Record<keyof typeof contestants, number[]> = { alexnet: [], PyTorch: [] };
   for (let round = 0; round < rounds; round++) {
     const classes: ReadonlyMap<string, string>[] = [];
     for (const name of ["alexnet", "PyTorch"] as const) {
       const [short] = await contestants[name](small);
       const [long, found] = await contestants[name](large);
-      rates[name].push((2 * count) / (long - short));
+      rates[name].push((2 * count) / (long.wall - short.wall));
+      cpuTimes[name].push((1000 * (long.cpu - short.cpu)) / (2 * count));
       classes.push(found);
-      console.error(`round ${round + 1}, ${name}: ${short.toFixed(1)} s and ${long.toFixed(1)} s`);
+      console.error(`round ${round + 1}, ${name}: ${short.wall.toFixed(1)} s and ${long.wall.toFixed(1)} s`);
     }
     const [ours, theirs] = classes as [ReadonlyMap<string, string>, ReadonlyMap<string, string>];
     const agreeing = [...theirs].filter(([image, of]) => ours.get(image) === of).length / theirs.size;
@@ -195,7 +208,10 @@ try {
   }
   const ratios = rates.alexnet.map((rate, i) => rate / (rates.PyTorch[i] as number));
   const { median, min, max } = spread(ratios);
-  for (const [name, list] of Object.entries(rates)) console.log(`${name}: ${spread(list).median.toFixed(0)} images/s`);
+  for (const name of ["alexnet", "PyTorch"] as const) {
+    const [rate, cpu] = [spread(rates[name]).median, spread(cpuTimes[name]).median];
+    console.log(`${name}: ${rate.toFixed(0)} images/s, ${cpu.toFixed(1)} ms of CPU time per image`);
+  }
   console.log(
     `${network.name}, ${threads} threads, JPEG files of ${(meanBytes / 1024).toFixed(0)} KiB: ` +
       `${median.toFixed(2)} × PyTorch ${torch.version} (rounds ${min.toFixed(2)}–${max.toFixed(2)})`,

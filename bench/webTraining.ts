@@ -32,6 +32,8 @@ export async function measureTraining(
   { rounds, turn, accuracyAfter }: TrainingOptions,
 ): Promise<MeasuredTraining> {
   const page = await openRecorded(browser, url);
+  // The engine of Node.js here, whatever graphics adapter there is.
+  await page.getByLabel("Computation").selectOption("wasm");
   await page.getByRole("button", { name: "Use the Fashion-MNIST sample" }).click();
   await page.getByText("Ankle boot").first().waitFor();
   await createRunIn(page, "1000");

@@ -8,7 +8,7 @@ import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { Page } from "playwright-core";
+import type { Locator, Page } from "playwright-core";
 import sharp from "sharp";
 import { loadFashionMnist } from "../src/dataset/sources/fashionMnist.ts";
 import { writeWebFolder } from "../src/exchange/writeWeb.ts";
@@ -39,7 +39,7 @@ const looks: readonly Look[] = [
   { width: 1280, colorScheme: "light", language: "zh-CN" },
   { width: 360, colorScheme: "dark", language: "zh-CN" },
 ];
-/** Height of the pictures, from the top of the page. */
+/** Height of the screenshots, from the top of the page. */
 const heights = { try: 1500, explain: 1500, train: 2600 } as const;
 const views = Object.keys(heights) as (keyof typeof heights)[];
 /** Colours of the palette. */
@@ -74,8 +74,26 @@ async function train(page: Page): Promise<void> {
   await page.locator(".matrix").waitFor({ timeout: 0 });
   await page.getByRole("button", { name: "Pause" }).click();
   await page.getByRole("button", { name: "Start" }).waitFor({ timeout: 0 });
-  await page.getByRole("button", { name: /^Shirt as Coat/ }).click();
-  await page.getByRole("heading", { name: /^Images of Shirt/ }).waitFor();
+  await page
+    .locator(".matrix button")
+    .nth(await mostFrequentMistake(page))
+    .click();
+  await cellIn(page, "en").waitFor();
+}
+
+/** Index of the cell with the most wrong predictions. */
+function mostFrequentMistake(page: Page): Promise<number> {
+  return page.locator(".matrix button").evaluateAll((cells) => {
+    const side = Math.sqrt(cells.length);
+    const mistakes = cells.map(({ textContent }, i) => (i % (side + 1) === 0 ? 0 : Number(textContent)));
+    return mistakes.indexOf(Math.max(...mistakes));
+  });
+}
+
+/** First image of the selected cell, under a heading in the language: images arrive after the matrix. */
+function cellIn(page: Page, language: Look["language"]): Locator {
+  const heading = page.locator("h3", { hasText: language === "en" ? /^Images of/ : /的图像$/ });
+  return heading.locator("xpath=following-sibling::*[1]").locator("figure canvas").first();
 }
 
 async function tryOn(page: Page): Promise<void> {
@@ -96,10 +114,11 @@ async function shoot(page: Page, { width, colorScheme, language }: Look): Promis
   for (const view of views) {
     await page.locator(`nav a[href="#${view}"]`).click();
     if (view === "try") await showParts(page);
+    if (view === "train") await cellIn(page, language).waitFor();
     const height = Math.min(heights[view], await page.evaluate(() => document.documentElement.scrollHeight));
-    const picture = await page.screenshot({ fullPage: true, clip: { x: 0, y: 0, width, height } });
+    const screenshot = await page.screenshot({ fullPage: true, clip: { x: 0, y: 0, width, height } });
     const name = [view, width, colorScheme, ...(language === "en" ? [] : ["zh"])].join("-");
-    await sharp(picture)
+    await sharp(screenshot)
       .png({ palette: true, colours: COLOURS, effort: 10 })
       .toFile(join(flags.output, `${name}.png`));
   }

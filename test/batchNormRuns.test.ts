@@ -119,3 +119,12 @@ test("frozen, a layer keeps its statistics; cached features are those of the run
     }
   }
 });
+
+test("initialized and trained, it takes the learning rate factor for its weights; the statistics follow the new images", async () => {
+  const from = at("with momentum-whole");
+  const start = await tensorsIn(`${from}/best.safetensors`);
+  await train("tuned", { ...options, from, oldLayersRate: 0 }, 3);
+  const tuned = await tensorsIn(at("tuned/last.safetensors"));
+  assert.deepEqual(tuned.get("features.1.weight"), start.get("features.1.weight"));
+  assert.notDeepEqual(tuned.get("features.1.running_mean"), start.get("features.1.running_mean"));
+});

@@ -134,6 +134,15 @@ test("every schedule goes with every recipe by its name alone", async () => {
   }
 });
 
+test("the network of a recipe has the channels of native images; a requested one keeps its own", async () => {
+  const channelsOf = async (given: RunSettings) =>
+    (await resolve({ recipe: "modern-fashion", ...given, run: join(folder, "none") })).network?.input[0];
+  assert.equal(await channelsOf({ dataset: "fashion-mnist" }), 1);
+  assert.equal(await channelsOf({ dataset: "fashion-mnist", network: "alexnet-small-bn" }), 3);
+  assert.equal(await channelsOf({ dataset: "fashion-mnist", fit: "resize" }), 3);
+  assert.equal(await channelsOf({ dataset: "cifar10" }), 3);
+});
+
 test("an interval that is given replaces that of the recipe, by flag or as a place; a run's own is kept on resume", async () => {
   const scheduleOf = async (given: RunSettings, places = {}) =>
     (await resolve({ ...given, run: join(folder, "none") }, { places })).recipe.schedule;

@@ -31,6 +31,9 @@ export function launchChromium(args: readonly string[] = []): Promise<Browser> {
 
 const axeScript = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 
+/** Chromium's answer to a page that asks for a graphics adapter, where there is none. */
+const NO_ADAPTER = "No available adapters.";
+
 /** How a page is looked at. */
 export interface Look {
   readonly width: number;
@@ -59,7 +62,9 @@ export async function openPage(browser: Browser, url: string, look: Look, allowe
   const page = await context.newPage();
   if (look.media) await page.emulateMedia({ media: look.media });
   const complaints: string[] = [];
-  page.on("console", (message) => complaints.push(`console, ${message.type()}: ${message.text()}`));
+  page.on("console", (message) => {
+    if (message.text() !== NO_ADAPTER) complaints.push(`console, ${message.type()}: ${message.text()}`);
+  });
   page.on("pageerror", (error) => complaints.push(`error: ${error.message}`));
   page.on("request", (request) => {
     const address = request.url();

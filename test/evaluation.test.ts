@@ -131,6 +131,18 @@ test("--ten-crop gives other figures of the same images; where the fit keeps no 
   assert.match(stderr, /ten-crop: expected a fit that keeps more than the input's 28×28, got resize/);
 });
 
+test("--flip averages two views of any fit, alone and in an ensemble; it excludes --ten-crop", async () => {
+  const [one, two] = [await evaluation("resize"), await evaluation("resize --flip --batch-size 3")];
+  assert.equal(one.images, two.images);
+  assert.notEqual(one.loss, two.loss);
+  const same = await evaluation("resize resize --flip");
+  // The same network twice is that network: averaging equal f64 values is exact, except for the order of the sums.
+  assert.ok(Math.abs(same.loss - two.loss) < 1e-12, `${same.loss} and ${two.loss}`);
+  const { exit, stderr } = await alexnet("evaluate crop --flip --ten-crop");
+  assert.equal(exit, 2);
+  assert.match(stderr, /--ten-crop includes the reflections of --flip; omit one/);
+});
+
 test("several runs as one, each with its own preprocessing, and each one's own accuracy beside it", async () => {
   const names = ["crop", "random", "resize"];
   const together = await evaluation(names.join(" "));

@@ -275,6 +275,39 @@ test("a run with kept features resumes to the bit, its features deleted or not, 
   );
 });
 
+test("without flags, epochs, batches and schedule follow from the number of images: said, stored, and kept on resume", async () => {
+  const messages: string[] = [];
+  const part = async (until: number, options: TrainOptions = {}) => {
+    const stop = new AbortController();
+    const observer = {
+      onMessage: (message: string) => void messages.push(message),
+      onProgress: ({ images }: { readonly images: number }) => void (images >= until && stop.abort()),
+    };
+    const run = join(base, "sized");
+    const given = { dataset: few, from: source.run, threads: 1, precision: "f32", exact: true } as const;
+    const { end } = await trainClassifier({ ...given, run, signal: stop.signal, observer, ...options });
+    assert.equal(end, "interrupt");
+    const { epochs, batchSize, schedule, learningRate } = (await readRunConfig(run))?.recipe ?? {};
+    return { epochs, batchSize, schedule, learningRate };
+  };
+  const started = await part(8, { learningRate: 0.02 });
+  assert.deepEqual(started, {
+    epochs: 40,
+    batchSize: 8,
+    schedule: { kind: "cosine", floor: 0 },
+    learningRate: 0.02,
+  });
+  const said = messages.filter((message) => message.startsWith("fine-tuning: "));
+  assert.equal(said.length, 1);
+  assert.match(said[0] ?? "", /^fine-tuning: 40 epochs, batches of 8, cosine schedule \(defaults for \d+ images\)$/);
+  messages.length = 0;
+  assert.deepEqual(await part(16, { resume: true }), started);
+  assert.deepEqual(
+    messages.filter((message) => message.startsWith("fine-tuning: ")),
+    [],
+  );
+});
+
 test("a run that froze nothing takes no freezing as no change on resume, and another one as one", async () => {
   const settings = { dataset: join(base, "many"), network, epochs: 6, resume: true };
   assert.equal((await train("source", { ...settings, freeze: ["none"] })).end, "already finished");

@@ -52,8 +52,8 @@ export interface HostedApp {
   close(): Promise<void>;
 }
 
-/** Writes the app, and serves it. */
-export async function hostApp(): Promise<HostedApp> {
+/** Writes the app, serves it, and starts Chromium with `args` besides. */
+export async function hostApp(args: readonly string[] = []): Promise<HostedApp> {
   const folder = await mkdtemp(join(tmpdir(), "alexnet-web-"));
   const image = join(folder, "noise.png");
   await writeFile(image, await encodePng(noise(1, 30, 20, 3)));
@@ -62,7 +62,7 @@ export async function hostApp(): Promise<HostedApp> {
   await writeWebFolder([join(folder, "colour.safetensors")], join(folder, "site"));
   const host = await hostFolder(join(folder, "site"), isolation);
   // A camera that shows a test pattern; pages must be permitted to use it.
-  const browser = await launchChromium(["--use-fake-device-for-media-stream"]);
+  const browser = await launchChromium(["--use-fake-device-for-media-stream", ...args]);
   return {
     folder,
     browser,

@@ -24,7 +24,7 @@ const everything: TrainOptions = {
   classWeights: "balanced",
   sampler: "balanced",
   earlyStopping: 20,
-  augment: ["flip", "shift"],
+  augment: ["flip", "shift", "reflectCrop"],
 };
 
 /** A run in a folder of its own, stopped after so many iterations of this call. */

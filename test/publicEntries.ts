@@ -50,6 +50,7 @@ interface EvaluateSplit {
   seed?: number;
   threshold?: number;
   tenCrop?: boolean;
+  flip?: boolean;
   onProgress?: (images: number, of: number) => void;
   onPrediction?: (prediction: core.Prediction) => void;
   signal?: AbortSignal;

@@ -102,7 +102,17 @@ interface RunSettings {
   classWeights?: "none" | "balanced" | Record<string, number>;
   sampler?: "shuffle" | "balanced";
   earlyStopping?: number;
-  augment?: readonly ("flip" | "shift" | "lighting" | "jitter" | "erase" | "verticalFlip" | "rotate" | "affine")[];
+  augment?: readonly (
+    | "flip"
+    | "shift"
+    | "lighting"
+    | "jitter"
+    | "erase"
+    | "verticalFlip"
+    | "rotate"
+    | "affine"
+    | "reflectCrop"
+  )[];
   onDivergence?: "stop" | "rollback";
   rollbackFactor?: number;
   maxRollbacks?: number;
@@ -201,6 +211,7 @@ export type Options = [
       seed?: number;
       threshold?: number;
       tenCrop?: boolean;
+      flip?: boolean;
       samples?: number;
       onProgress?: Progress;
       onPrediction?: (prediction: { index: number; className: string; predicted: string; loss: number }) => void;

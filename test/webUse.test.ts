@@ -183,6 +183,8 @@ describe("use of the browser app", { skip: skippedWithoutChromium() }, () => {
     await show("train");
     assert.deepEqual(await seriousFindings(page), [], "without a run");
     await page.locator("input[webkitdirectory]").setInputFiles(join(folder, "photos"));
+    // Said once all files are read.
+    await page.locator(".problem", { hasText: "1 files were skipped" }).waitFor();
     await trainShortly(page);
     await show("try");
     assert.deepEqual(await seriousFindings(page), [], "without an image");

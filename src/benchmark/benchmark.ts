@@ -134,7 +134,7 @@ async function measureOn(
     return { ...report, ceilings: [], networks: [{ network: network.name, precision, inference }] };
   }
   const compile = { precision, batchSize, exact };
-  const { training, inference, stepFlops, layers: all } = await measureNetwork(engine, network, compile, recipe);
+  const { training, inference, stepFlops, ...profile } = await measureNetwork(engine, network, compile, recipe);
   const ceiling = await measureCeiling(engine, precision);
   const shareOfCeiling = spread([training.flopsPerSecond.median / ceiling.flopsPerSecond.median]);
   const floorSeconds = stepFlops / ceiling.flopsPerSecond.median;
@@ -144,7 +144,7 @@ async function measureOn(
     precision,
     training: { ...training, shareOfCeiling, shareOfFloor },
     inference,
-    ...(layers ? { layers: all } : {}),
+    ...(layers ? profile : {}),
   };
   return { ...report, ceilings: [ceiling], networks: [figures] };
 }

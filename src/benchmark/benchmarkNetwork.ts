@@ -17,7 +17,7 @@ import { sizeOf } from "../shape.ts";
 import { oneHotTargets } from "../training/objective/targets.ts";
 import { createOptimizer } from "../training/optimizers/optimizer.ts";
 import { findRecipe, type Recipe } from "../training/recipe.ts";
-import { directFlops, flopsOf, layerFigures, secondsOf } from "./profile.ts";
+import { directFlops, flopsOf, layerFigures, secondsOf, workFigures } from "./profile.ts";
 
 /** Compile options of a network. */
 export type BenchmarkedCompile<P = CompileRequest["precision"]> = Required<
@@ -31,6 +31,7 @@ export interface MeasuredNetwork {
   readonly stepFlops: number;
   readonly inference: NetworkFigures["inference"];
   readonly layers: Required<NetworkFigures>["layers"];
+  readonly work: Required<NetworkFigures>["work"];
 }
 
 export const SEED = 0;
@@ -84,7 +85,9 @@ async function measureTraining(
   compile: BenchmarkedCompile,
   recipe: Recipe,
 ): Promise<
-  Pick<MeasuredNetwork, "training" | "layers" | "stepFlops"> & { parameters: ReadonlyMap<string, Float32Array> }
+  Pick<MeasuredNetwork, "training" | "layers" | "work" | "stepFlops"> & {
+    parameters: ReadonlyMap<string, Float32Array>;
+  }
 > {
   const program = await engine.compileTraining({ ops: operations(network), inputShape: network.input, ...compile });
   try {
@@ -117,7 +120,7 @@ async function measureTraining(
     const parameters = new Map<string, Float32Array>();
     for (const { name, value } of program.parameters) parameters.set(name, await program.read(value));
     const layers = layerFigures(network, compile.batchSize, account, program.algorithms);
-    return { training: spreads(training), layers, stepFlops, parameters };
+    return { training: spreads(training), layers, work: workFigures(account), stepFlops, parameters };
   } finally {
     program.close();
   }

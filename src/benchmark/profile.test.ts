@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { Direction, KernelProfile } from "../engine/engine.ts";
 import { conv2d, flatten, linear, relu } from "../layers/kinds.ts";
 import type { Network } from "../network/network.ts";
-import { directFlops, flopsOf, layerFigures, secondsOf } from "./profile.ts";
+import { directFlops, flopsOf, layerFigures, secondsOf, workFigures } from "./profile.ts";
 
 /** conv1: 6×6 positions × 9 weights × 2 maps = 648 MACs; fc2: 72 × 5 = 360. */
 const network: Network = {
@@ -46,6 +46,25 @@ test("a step's operations: those in the profile, else those of the direct algori
     { ...work("fc2", "backwardData", "DFT product", 1), flops: 7 },
   ];
   assert.equal(flopsOf(network, 10, [...account, ...other]), 2 * 10 * 2 * 648 + 507);
+});
+
+test("each kind of work: its time in all layers, and the rate of what the engine counts", () => {
+  const counted = [
+    { ...work("conv1", "forward", "DFT product", 1), flops: 500 },
+    { ...work("conv1", "backwardData", "DFT product", 3), flops: 7 },
+  ];
+  assert.deepEqual(
+    workFigures([...account, ...counted]).map((row) => [row.work, row.seconds.median, row.flopsPerSecond?.median]),
+    [
+      ["reorder", 1.25, undefined],
+      ["convolution", 4, undefined],
+      ["linear", 6, undefined],
+      ["loss", 0.125, undefined],
+      ["activation", 0.0625, undefined],
+      ["sum", 0.75, undefined],
+      ["DFT product", 4, 126.75],
+    ],
+  );
 });
 
 test("time in primitives is separate from time in reorders", () => {

@@ -3,11 +3,12 @@ import type { KernelProfile, Program } from "../engine/engine.ts";
 import type { Network } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
 import type { LayerFigures } from "../report/tables/benchmarkReport.ts";
+import type { WorkFigures } from "../report/tables/benchmarkWork.ts";
 import { spread } from "../report/tables/spread.ts";
 
 const REORDER = "reorder";
 /** Kinds of work whose arithmetic is the layer's MACs. */
-const multiplying: readonly string[] = ["convolution", "linear", "DFT transform", "DFT product"];
+const multiplying: readonly string[] = ["convolution", "linear", "DFT transform", "DFT filters", "DFT product"];
 
 /** Time of primitives that compute, and of those that only change a layout or format. */
 export function secondsOf(account: readonly KernelProfile[]): {
@@ -75,6 +76,21 @@ export function layerFigures(
       seconds: spread([primitives]),
       reorderSeconds: spread([reorders]),
       ...(multiplied > 0 ? { flopsPerSecond: spread([flops / multiplied]) } : {}),
+    };
+  });
+}
+
+/** Profile of one step, summed per kind of work, in the order of the work. */
+export function workFigures(account: readonly KernelProfile[]): readonly WorkFigures[] {
+  return [...new Set(account.map(({ work }) => work))].map((kind) => {
+    const works = account.filter(({ work }) => work === kind);
+    const seconds = total(works);
+    const isCounted = works.every(({ flops }) => flops !== undefined);
+    const flops = works.reduce((sum, { flops = 0 }) => sum + flops, 0);
+    return {
+      work: kind,
+      seconds: spread([seconds]),
+      ...(isCounted ? { flopsPerSecond: spread([flops / seconds]) } : {}),
     };
   });
 }

@@ -26,11 +26,14 @@ export async function decodeUndamaged<T>(
 }
 
 /**
- * Loads the weights of a file into a store.
+ * Loads the weights of a file into a store. If that is a promise, the file's checksum is computed meanwhile.
  *
  * Throws CheckpointError if they do not match, listing every tensor that is missing, unexpected or of another shape; or after the last tensor, if the
  * file is corrupt.
  */
-export async function readWeights(file: string, store: TensorSink): Promise<void> {
-  await withReader(file, (reader) => fillStore(reader, store));
+export async function readWeights(file: string, store: TensorSink | Promise<TensorSink>): Promise<void> {
+  await withReader(file, async (reader) => {
+    reader.verifyAhead();
+    await fillStore(reader, await store);
+  });
 }

@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import { bitsOf, fillStoreAt, memoryStore } from "../../test/checkpoints.ts";
 import { CheckpointError, ShapeError } from "../errors.ts";
 import { fillWords, randomStream } from "../random.ts";
+import { readWeights } from "./model.ts";
 import { withReader } from "./safetensorsReader.ts";
 import { chunkBytes, writeSafetensors } from "./safetensorsWriter.ts";
 import { fillStore } from "./tensorStore.ts";
@@ -98,7 +99,14 @@ test("a large file, whose checksum another thread computes: intact, changed anyw
   await writeSafetensors(file, {}, written);
   const load = () => withReader(file, (reader) => fillStore(reader, memoryStore(large)));
   await load();
-  await withReader(file, (reader) => reader.verify());
+  // Read in three parts, the last of which is shorter.
+  const values = written.values.get("w") as Float32Array;
+  await withReader(file, async (reader) => {
+    await reader.verify();
+    const restored = memoryStore(large);
+    await fillStore(reader, restored);
+    assert.ok(Buffer.from(values.buffer).equals(Buffer.from((restored.values.get("w") as Float32Array).buffer)));
+  });
   const { size } = await stat(file);
   for (const position of [size - 4, size >> 1]) {
     const handle = await open(file, "r+");
@@ -114,6 +122,38 @@ test("a large file, whose checksum another thread computes: intact, changed anyw
     await truncate(file, size - 100);
     await assert.rejects(fillStore(reader, memoryStore(large)), /it ends at byte/);
   });
+});
+
+test("a value that is not finite is found in every part of a tensor; the tensors after it are filled", async () => {
+  const file = join(folder, "parts.safetensors");
+  const part = 2 ** 22;
+  const shapes = [
+    { name: "w", shape: [2 * part + 5] },
+    { name: "x", shape: [1] },
+  ];
+  for (const index of [part - 1, part, 2 * part + 4]) {
+    const written = memoryStore(shapes);
+    written.values.get("w")?.fill(Infinity, index, index + 1);
+    written.values.get("x")?.fill(3);
+    await writeSafetensors(file, {}, written);
+    const restored = memoryStore(shapes);
+    await assert.rejects(
+      withReader(file, (reader) => fillStore(reader, restored)),
+      new RegExp(`: w: expected finite numbers, got Infinity at index ${index} \\(1 of ${2 * part + 5} are`),
+    );
+    assert.deepEqual(restored.values.get("x"), Float32Array.of(3));
+  }
+});
+
+test("weights for a promised sink: its error is thrown, and so is the file's", async () => {
+  const file = await writeSample("promised.safetensors");
+  const store = memoryStore(tensors);
+  await readWeights(file, Promise.resolve(store));
+  assert.ok(store.values.get("0")?.some((value) => value !== 0));
+  const failing = Promise.reject(new Error("no engine"));
+  failing.catch(() => {});
+  await assert.rejects(readWeights(file, failing), /no engine/);
+  await assert.rejects(readWeights(join(folder, "none.safetensors"), failing), /none\.safetensors: cannot be read/);
 });
 
 test("a sink with memory of its own is read into: no write, the checks as ever", async () => {

@@ -22,6 +22,9 @@ import { bytesOf, chunkBytes, scratchFor } from "./safetensorsWriter.ts";
 /** Size in bytes from which a file's checksum is computed on another thread: starting it takes as long as hashing 20 MB. */
 const HASHED_ASIDE = 32 * 1024 * 1024;
 
+/** Values of a tensor that are read at a time: enough to inspect one part while the next is read. */
+const PART_VALUES = 2 ** 22;
+
 /**
  * Opens a safetensors file and reads its header.
  *
@@ -65,12 +68,16 @@ export async function withReader<T>(file: string, action: (reader: SafetensorsRe
 /** Returns memory for the values of a tensor, by its name and number of values. */
 export type MemoryFor = (name: string, length: number) => Float32Array;
 
+/** Receives consecutive parts of a tensor's values while the next part is read. */
+export type PartInspector = (part: Float32Array) => void;
+
 /** An open safetensors file. `stream` and `verify` check the file's checksum, `read` does not. */
 export class SafetensorsReader {
   readonly path: string;
   readonly header: SafetensorsHeader;
   readonly #handle: FileHandle;
   readonly #headerBytes: Buffer;
+  #verifying: Promise<void> | undefined;
 
   constructor(path: string, handle: FileHandle, header: SafetensorsHeader, headerBytes: Buffer) {
     this.path = path;
@@ -91,9 +98,7 @@ export class SafetensorsReader {
     if (values.length !== sizeOf(tensor.shape)) {
       throw new ShapeError(`${name}: expected room for ${sizeOf(tensor.shape)} values, got ${values.length}`);
     }
-    const bytes = bytesFor(tensor, values);
-    await readAll(this.path, this.#handle, bytes, tensor.position);
-    if (tensor.dtype !== f32) tensor.dtype.toFloat32(bytes, values);
+    await this.#readInto(tensor, values, () => {});
     return values;
   }
 
@@ -106,30 +111,31 @@ export class SafetensorsReader {
   }
 
   /**
-   * Calls back with every tensor as f32, in file order, in `memory`; by default in memory that is reused for the next tensor.
+   * Calls back with every tensor as f32, in file order, in `memory`; by default in memory that is reused for the next tensor. `inspect` is called with
+   * its parts before.
    *
    * Throws CheckpointError, after the last tensor, if the checksum differs.
    */
   async stream(
     consume: (name: string, values: Float32Array) => Promise<void>,
     memory: MemoryFor = memoryForEach(this.tensors),
+    inspect: PartInspector = () => {},
   ): Promise<void> {
-    const verifying = this.verify();
-    // Thrown below, if reading itself does not fail.
-    verifying.catch(() => {});
-    try {
-      for (const [name, tensor] of this.header.tensors) {
-        const values = memory(name, sizeOf(tensor.shape));
-        const bytes = bytesFor(tensor, values);
-        await readAll(this.path, this.#handle, bytes, tensor.position);
-        if (tensor.dtype !== f32) tensor.dtype.toFloat32(bytes, values);
-        await consume(name, values);
-      }
-    } finally {
-      // It uses the file, which the caller may close next.
-      await verifying.catch(() => {});
+    const verifying = this.verifyAhead();
+    for (const [name, tensor] of this.header.tensors) {
+      const values = memory(name, sizeOf(tensor.shape));
+      await this.#readInto(tensor, values, inspect);
+      await consume(name, values);
     }
     await verifying;
+  }
+
+  /** Begins to `verify`, so that a later `stream` need not wait for it. Closing the file waits for its end. */
+  verifyAhead(): Promise<void> {
+    this.#verifying ??= this.verify();
+    // Thrown by `stream`, if reading itself does not fail.
+    this.#verifying.catch(() => {});
+    return this.#verifying;
   }
 
   /** Reads the whole file. Throws CheckpointError if the checksum differs. */
@@ -146,7 +152,31 @@ export class SafetensorsReader {
   }
 
   async close(): Promise<void> {
+    await this.#verifying?.catch(() => {});
     await this.#handle.close();
+  }
+
+  async #readInto(
+    { dtype, byteLength, position }: StoredTensor,
+    values: Float32Array,
+    inspect: PartInspector,
+  ): Promise<void> {
+    const isF32 = dtype === f32;
+    const bytes = isF32 ? bytesOf(values) : new Uint8Array(byteLength);
+    const partBytes = isF32 ? 4 * PART_VALUES : byteLength;
+    const read = (start: number) =>
+      readAll(this.path, this.#handle, bytes.subarray(start, start + partBytes), position + start);
+    let reading = read(0);
+    for (let start = 0; start < byteLength; start += partBytes) {
+      await reading;
+      reading = read(start + partBytes);
+      // Awaited in the next round; an empty part after the last reads nothing.
+      reading.catch(() => {});
+      if (isF32) inspect(values.subarray(start / 4, (start + partBytes) / 4));
+    }
+    if (isF32) return;
+    dtype.toFloat32(bytes, values);
+    inspect(values);
   }
 
   #find(name: string): StoredTensor {
@@ -174,11 +204,6 @@ export class SafetensorsReader {
 function memoryForEach(tensors: readonly NamedShape[]): MemoryFor {
   const scratch = scratchFor({ tensors });
   return (_, length) => scratch.subarray(0, length);
-}
-
-/** Memory for reading a tensor's bytes: f32 values are read in place. */
-function bytesFor({ dtype, byteLength }: StoredTensor, values: Float32Array): Uint8Array {
-  return dtype === f32 ? bytesOf(values) : new Uint8Array(byteLength);
 }
 
 /** A read may return fewer bytes than requested; zero bytes mean the end of the file. */

@@ -1,6 +1,6 @@
 /** Tensors saved and restored by name. */
 import { CheckpointError } from "../errors.ts";
-import { nonFiniteProblem } from "../finite.ts";
+import { firstNonFinite, nonFiniteProblem } from "../finite.ts";
 import { equalShapes } from "../shape.ts";
 import type { NamedShape } from "./safetensorsHeader.ts";
 import type { MemoryFor, SafetensorsReader } from "./safetensorsReader.ts";
@@ -45,13 +45,17 @@ export async function streamFinite(
   memory?: MemoryFor,
 ): Promise<void> {
   let problem: string | undefined;
-  await reader.stream(async (name, values) => {
-    if (problem === undefined) {
-      const found = nonFiniteProblem(values);
-      if (found !== undefined) problem = `${name}: ${found}`;
-    }
-    await consume(name, values);
-  }, memory);
+  let areFinite = true;
+  await reader.stream(
+    async (name, values) => {
+      if (!areFinite) problem ??= `${name}: ${nonFiniteProblem(values)}`;
+      await consume(name, values);
+    },
+    memory,
+    (part) => {
+      areFinite &&= firstNonFinite(part) < 0;
+    },
+  );
   // A modified file has already thrown its own error.
   if (problem !== undefined) throw new CheckpointError(`${reader.path}: ${problem}; ${nonFiniteRemedy}`);
 }

@@ -29,6 +29,7 @@ export interface EvaluationSpec {
   /** Number of networks whose probabilities are averaged. */
   readonly networks: number;
   readonly tenCrop?: true;
+  readonly flip?: true;
   /** Number of stochastic predictions per image that are averaged, for a network whose dropout is active at evaluation. Default 1. */
   readonly samples?: number;
   /** Default: the test images. */

@@ -8,6 +8,7 @@ import { fit } from "./fit.ts";
 import { flowers } from "./flowers.ts";
 import { input224 } from "./input224.ts";
 import { lrnCifar10 } from "./lrnCifar10.ts";
+import { modernFashion, modernSmall } from "./modernRecipes.ts";
 import { reluTanh } from "./reluTanh.ts";
 import { rgbSamples } from "./rgbSamples.ts";
 import { viewsEnsembles } from "./viewsEnsembles.ts";
@@ -24,6 +25,8 @@ export const experiments: readonly Experiment[] = [
   dataSize,
   fit,
   flowers,
+  modernSmall,
+  modernFashion,
 ];
 
 /** Finds an experiment by name. Throws UsageError listing the names if it is unknown. */

@@ -1,7 +1,7 @@
 /** A trained classifier, opened from a run or a weights file. */
 import type { Model } from "../checkpoint/metadata.ts";
 import type { InferencePrecision } from "../engine/engine.ts";
-import { copyOfInput, type ImageInput, nameOfInput, readImageInput } from "../image/files/imageInput.ts";
+import { copyOfInput, type ImageInput, loadDecoder, nameOfInput, readImageInput } from "../image/files/imageInput.ts";
 import type { HeadName } from "../network/head.ts";
 import { sizeOf } from "../shape.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
@@ -57,7 +57,8 @@ export interface Classifier {
  * `none`); NativeError if the requested engine is not installed.
  */
 export async function openClassifier(path: string, options: OpenOptions = {}): Promise<Classifier> {
-  const opened = await openClassModel(path, options);
+  // Reading an image throws the error, if it cannot be loaded.
+  const opened = await openClassModel(path, options, () => void loadDecoder().catch(() => {}));
   const { file, model, engine, isRandom } = opened;
   const calls = createCallQueue(`classifier ${path}`, opened.close);
   return {

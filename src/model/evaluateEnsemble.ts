@@ -57,12 +57,12 @@ type Prepared = Omit<Member, "onCorrect">;
 async function membersOf(
   opened: readonly ClassModel[],
   data: EvaluationData[],
-  { tenCrop = false, samples = 1, seed = 0, threshold, ...options }: EvaluateRunOptions,
+  { tenCrop = false, flip = false, samples = 1, seed = 0, threshold, ...options }: EvaluateRunOptions,
 ): Promise<readonly Prepared[]> {
   const classNames = classesOf(opened);
   const ways = opened.map((each) => ({
     columns: columnsOf(classNames, each.model.classNames, each.file),
-    views: evaluationViews(each, { tenCrop, samples }),
+    views: evaluationViews(each, { tenCrop, flip, samples }),
   }));
   const members: Prepared[] = [];
   for (const [i, { path, file, model, isForeign, head, program, threads }] of opened.entries()) {

@@ -1,5 +1,5 @@
 /** Views of an evaluation: the windows of each image, repeated for each random sample. */
-import { centreView, tenCropViews, type View } from "../image/prepare/views.ts";
+import { centreView, type View, viewsOf } from "../image/prepare/views.ts";
 import { type CompiledClassifier, requireSamples } from "./predictRows.ts";
 
 /** Predictions that an evaluation averages for each image. */
@@ -9,6 +9,8 @@ export interface AveragingOptions {
    * that area is no larger than the input. Source: Krizhevsky et al. 2012, §4.1.
    */
   readonly tenCrop?: boolean;
+  /** Averages each image and its horizontal reflection; `tenCrop` contains it. Source: Simonyan and Zisserman 2015, §3.2. */
+  readonly flip?: boolean;
   /** For a network whose dropout is active at evaluation: number of stochastic predictions to average for each image and view. Default 1. */
   readonly samples?: number;
 }
@@ -21,10 +23,10 @@ export interface AveragingOptions {
  */
 export function evaluationViews(
   { model, isRandom }: Pick<CompiledClassifier, "model" | "isRandom">,
-  { tenCrop, samples = 1 }: AveragingOptions,
+  { samples = 1, ...options }: AveragingOptions,
 ): readonly View[] | undefined {
   requireSamples(samples);
-  const views = tenCrop ? tenCropViews(model.preprocessing) : undefined;
+  const views = viewsOf(model.preprocessing, options);
   if (!isRandom || samples === 1) return views;
   return Array.from({ length: samples }, () => views ?? [centreView]).flat();
 }

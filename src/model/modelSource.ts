@@ -13,8 +13,11 @@ export interface ModelSource {
   readonly model: Model;
   /** True for another program's file, with no run's config.json beside it. */
   readonly isForeign: boolean;
-  /** Writes every weight. Throws CheckpointError if the tensors differ or a value is not finite. */
-  fill(sink: TensorSink): Promise<void>;
+  /**
+   * Writes every weight; work on the file that needs no sink begins before a promised one is there. Throws CheckpointError if the tensors differ or a
+   * value is not finite, and the error of the promise.
+   */
+  fill(sink: TensorSink | Promise<TensorSink>): Promise<void>;
 }
 
 /** Opens files that are not this program's; undefined for its own. */
@@ -35,7 +38,8 @@ export function sourceOf(file: string, model: Model, weights: TensorSource): Mod
     file,
     model,
     isForeign: true,
-    async fill(sink) {
+    async fill(promised) {
+      const sink = await promised;
       checkTensors(file, weights.tensors, sink.tensors);
       const scratch = scratchFor(sink);
       for (const { name, shape } of weights.tensors) {

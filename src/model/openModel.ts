@@ -63,12 +63,12 @@ export interface OpenModel {
 }
 
 /**
- * Opens a run directory (its best weights) or a weights file.
+ * Opens a run directory (its best weights) or a weights file. `meanwhile` is called when the network is compiled, and its weights are being read.
  *
  * Throws CheckpointError if the file is missing or unreadable, NativeError if the requested engine is not installed.
  */
-export async function openModel(path: string, options: OpenOptions): Promise<OpenModel> {
-  const opened = await openPieces(path, ({ layers }) => [layers.length - 1], options);
+export async function openModel(path: string, options: OpenOptions, meanwhile?: () => void): Promise<OpenModel> {
+  const opened = await openPieces(path, ({ layers }) => [layers.length - 1], options, meanwhile);
   const { file, model, isForeign, engine, programs, close } = opened;
   const { description, threads } = engine;
   const isRandom = isStochastic(model.network);
@@ -82,8 +82,8 @@ export interface ClassModel extends OpenModel {
 }
 
 /** Opens a classifier as `openModel` does. Throws ConfigError for a network whose head is `none`, or a softmax over one output. */
-export async function openClassModel(path: string, options: OpenOptions): Promise<ClassModel> {
-  const opened = await openModel(path, options);
+export async function openClassModel(path: string, options: OpenOptions, meanwhile?: () => void): Promise<ClassModel> {
+  const opened = await openModel(path, options, meanwhile);
   try {
     const { file, model } = opened;
     if (isDoubtful(model)) {
@@ -116,6 +116,7 @@ export async function openPieces(
   path: string,
   endsOf: (network: Network) => readonly number[],
   options: OpenOptions,
+  meanwhile: () => void = () => {},
 ): Promise<OpenPieces> {
   const { file, model, isForeign, fill } = await openSource(path, options.openSource);
   const note = await weightsNote(path, file, model);
@@ -123,6 +124,28 @@ export async function openPieces(
   const isFolded = options.precision === "int8" && hasScales(model.network);
   const network = isFolded ? foldedNetwork(model.network) : model.network;
   const ends = endsOf(network);
+  const opening = openPrograms(path, file, model, network, ends, options);
+  const sink = opening.then(({ programs }) => sharedSink(programs, network));
+  // `fill` awaits it too, once the file is open.
+  sink.then(meanwhile).catch(() => {});
+  try {
+    await (isFolded ? fillFolded(fill, model.network, await sink) : fill(sink));
+  } catch (error) {
+    (await opening.catch(() => undefined))?.close();
+    throw error;
+  }
+  return { file, model, isForeign, ends, ...(await opening) };
+}
+
+/** Selects the engine, and compiles one program up to each of the ends. */
+async function openPrograms(
+  path: string,
+  file: string,
+  model: Model,
+  network: Network,
+  ends: readonly number[],
+  options: OpenOptions,
+): Promise<Pick<OpenPieces, "engine" | "programs" | "close">> {
   const { engine, warning } = await selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
   const programs: Program[] = [];
@@ -141,13 +164,11 @@ export async function openPieces(
       const inputShape = ops[0]?.inputShape ?? network.input;
       programs.push(await compile({ ops, inputShape, batchSize: options.batchSize ?? 1, exact: model.exact }));
     }
-    const sink = sharedSink(programs, network);
-    await (isFolded ? fillFolded(fill, model.network, sink) : fill(sink));
   } catch (error) {
     close();
     throw error;
   }
-  return { file, model, isForeign, engine, ends, programs, close };
+  return { engine, programs, close };
 }
 
 /** Reports the epoch of the weights used, if they are not the last ones. */

@@ -5,7 +5,7 @@
 import { UsageError } from "../errors.ts";
 import { conv2d, dropout, flatten, linear, localResponseNorm, maxPool2d, relu } from "../layers/kinds.ts";
 import { didYouMean } from "../suggest.ts";
-import { alexnetOwt, alexnetSmall } from "./alexnetOwt.ts";
+import { alexnetOwt, alexnetSmall, alexnetSmallBn } from "./alexnetOwt.ts";
 import type { Network } from "./network.ts";
 
 const alexnet: Network = {
@@ -218,6 +218,7 @@ export const networks: readonly Network[] = [
   alexnetRgb,
   alexnetHalf,
   alexnetSmall,
+  alexnetSmallBn,
   bvlcAlexnet,
   caffenet,
 ];

@@ -1,22 +1,63 @@
 /** AlexNet as published again in 2014, and a version for small images. */
-import { adaptiveAveragePool2d, conv2d, dropout, flatten, linear, maxPool2d, relu } from "../layers/kinds.ts";
+import {
+  adaptiveAveragePool2d,
+  batchNorm2d,
+  conv2d,
+  dropout,
+  flatten,
+  linear,
+  maxPool2d,
+  relu,
+} from "../layers/kinds.ts";
 import type { Network } from "./network.ts";
 
-/** Layers between the first convolution and the linear layers, shared by the two networks. */
-const features: Network["layers"] = [
-  relu("relu1"),
-  maxPool2d("pool1", { kernelSize: 3, stride: 2 }),
-  conv2d("conv2", { outChannels: 192, kernelSize: 5, padding: 2 }),
-  relu("relu2"),
-  maxPool2d("pool2", { kernelSize: 3, stride: 2 }),
-  conv2d("conv3", { outChannels: 384, kernelSize: 3, padding: 1 }),
-  relu("relu3"),
-  conv2d("conv4", { outChannels: 256, kernelSize: 3, padding: 1 }),
-  relu("relu4"),
-  conv2d("conv5", { outChannels: 256, kernelSize: 3, padding: 1 }),
-  relu("relu5"),
-  maxPool2d("pool5", { kernelSize: 3, stride: 2 }),
-];
+/** Variations of the layers. */
+interface Variation {
+  /** Factor of the numbers of channels and hidden units. */
+  readonly width?: number;
+  /** Layers after convolution number i, before its ReLU. */
+  readonly afterConvolution?: (i: number) => Network["layers"];
+}
+
+/** Layers between the first convolution and the linear layers, shared by the networks. */
+function features({ width = 1, afterConvolution: after = () => [] }: Variation = {}): Network["layers"] {
+  return [
+    ...after(1),
+    relu("relu1"),
+    maxPool2d("pool1", { kernelSize: 3, stride: 2 }),
+    conv2d("conv2", { outChannels: 192 * width, kernelSize: 5, padding: 2 }),
+    ...after(2),
+    relu("relu2"),
+    maxPool2d("pool2", { kernelSize: 3, stride: 2 }),
+    conv2d("conv3", { outChannels: 384 * width, kernelSize: 3, padding: 1 }),
+    ...after(3),
+    relu("relu3"),
+    conv2d("conv4", { outChannels: 256 * width, kernelSize: 3, padding: 1 }),
+    ...after(4),
+    relu("relu4"),
+    conv2d("conv5", { outChannels: 256 * width, kernelSize: 3, padding: 1 }),
+    ...after(5),
+    relu("relu5"),
+    maxPool2d("pool5", { kernelSize: 3, stride: 2 }),
+  ];
+}
+
+/** Layers of the networks for small images. */
+function smallLayers(variation: Variation = {}): Network["layers"] {
+  const { width = 1 } = variation;
+  return [
+    conv2d("conv1", { outChannels: 64 * width, kernelSize: 5, padding: 2 }),
+    ...features(variation),
+    flatten("flatten"),
+    dropout("drop6", { probability: 0.5 }),
+    linear("fc6", { outFeatures: 1024 * width }),
+    relu("relu6"),
+    dropout("drop7", { probability: 0.5 }),
+    linear("fc7", { outFeatures: 1024 * width }),
+    relu("relu7"),
+    linear("fc8", { outFeatures: 1000 }),
+  ];
+}
 
 /** The network of torchvision. */
 export const alexnetOwt: Network = {
@@ -27,7 +68,7 @@ export const alexnetOwt: Network = {
   input: [3, 224, 224],
   layers: [
     conv2d("conv1", { outChannels: 64, kernelSize: 11, stride: 4, padding: 2 }),
-    ...features,
+    ...features(),
     adaptiveAveragePool2d("avgpool", { outputSize: 6 }),
     flatten("flatten"),
     dropout("drop6", { probability: 0.5 }),
@@ -53,16 +94,22 @@ export const alexnetSmall: Network = {
     "1024 units in the hidden linear layers, where the original has 4096; no adaptive pooling before them",
   ],
   input: [3, 32, 32],
-  layers: [
-    conv2d("conv1", { outChannels: 64, kernelSize: 5, padding: 2 }),
-    ...features,
-    flatten("flatten"),
-    dropout("drop6", { probability: 0.5 }),
-    linear("fc6", { outFeatures: 1024 }),
-    relu("relu6"),
-    dropout("drop7", { probability: 0.5 }),
-    linear("fc7", { outFeatures: 1024 }),
-    relu("relu7"),
-    linear("fc8", { outFeatures: 1000 }),
+  layers: smallLayers(),
+};
+
+/** Layers of `alexnet-small-bn`, with a fraction of the channels and hidden units. */
+export function smallLayersWithBatchNorm(width = 1): Network["layers"] {
+  return smallLayers({ width, afterConvolution: (i) => [batchNorm2d(`norm${i}`)] });
+}
+
+/** `alexnet-small` with batch normalization between each convolution and its ReLU. */
+export const alexnetSmallBn: Network = {
+  ...alexnetSmall,
+  name: "alexnet-small-bn",
+  deviations: [
+    "for small images: conv1 is 5×5 with stride 1 and padding 2, where the original has 11×11 with stride 4",
+    "1024 units in the hidden linear layers, where the original has 4096; no adaptive pooling before them",
+    "batch normalization after each convolution (Ioffe and Szegedy 2015, §3.2), where the original has none",
   ],
+  layers: smallLayersWithBatchNorm(),
 };

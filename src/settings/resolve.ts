@@ -7,11 +7,12 @@ import { type EngineName, mayResume, storedEngine } from "../engine/select/engin
 import type { PrecisionName } from "../engine/select/precision.ts";
 import { ConfigError, UsageError } from "../errors.ts";
 import { fileNameOf } from "../fileName.ts";
-import type { Network } from "../network/network.ts";
+import { type Network, withInput } from "../network/network.ts";
 import { defaultRecipe, type Recipe } from "../training/recipe.ts";
 import { dependsOnEpochs, lowRateWarning } from "../training/schedule.ts";
 import { refuseChanges } from "./changes.ts";
 import { type DivergencePolicy, divergencePolicySchema } from "./divergencePolicy.ts";
+import { openKeys, type SizedKey } from "./fineTuningDefaults.ts";
 import { type InitFrom, readInitFrom, withInitFrom } from "./initFrom.ts";
 import { defaultNetwork, loadNetwork, loadRecipe, locatedFile } from "./load.ts";
 import { withOverrides } from "./overrides.ts";
@@ -39,6 +40,8 @@ export interface TuningPlan {
   readonly augment: readonly string[];
   /** Pixel values have the scale of the weights, not that of the data set. */
   readonly keepsScale: boolean;
+  /** Values of the recipe that follow from the number of images. */
+  readonly open: readonly SizedKey[];
 }
 
 /** All decisions on a run that do not require its data set. */
@@ -193,7 +196,8 @@ async function newPlan(
   const recipe = { ...overridden, monitor };
   const named = settings.network ?? recipe.network;
   const isOpen = named === undefined && recipe.fit === "native";
-  const network = isOpen ? undefined : await loadNetwork(named ?? defaultNetwork(source));
+  const loaded = isOpen ? undefined : await loadNetwork(named ?? defaultNetwork(source));
+  const network = loaded && settings.network === undefined ? forImages(loaded, recipe, source) : loaded;
   return {
     directory: run ?? (await newDirectory(network?.name ?? recipe.fit)),
     source,
@@ -211,6 +215,12 @@ async function newPlan(
   };
 }
 
+/** A recipe's own network takes the channels of native images; a requested network keeps its own. */
+function forImages(network: Network, { fit }: Recipe, { channels }: DatasetSource): Network {
+  const [, ...size] = network.input;
+  return fit === "native" ? withInput(network, [channels, ...size]) : network;
+}
+
 function tuningOf(from: InitFrom, given: RunSettings, recipe: Recipe, places: Members): TuningPlan {
   const isAugmented = Object.keys(places).some((place) => place.split(".")[0] === "augmentation");
   return {
@@ -220,6 +230,7 @@ function tuningOf(from: InitFrom, given: RunSettings, recipe: Recipe, places: Me
     keptViews: given.keptViews,
     augment: given.augment ?? (isAugmented ? Object.keys(recipe.augmentation) : []),
     keepsScale: given.normalization === undefined,
+    open: openKeys(given, places),
   };
 }
 

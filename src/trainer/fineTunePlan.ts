@@ -70,7 +70,7 @@ export function trainedRecipe(recipe: Recipe, network: Network, tuning: FineTuni
   const { taken, frozen, oldLayersRate } = tuning;
   const isOf = (layers: readonly string[], tensor: string) => layers.includes(tensor.slice(0, tensor.lastIndexOf(".")));
   const old = place(network)
-    .flatMap(({ layer, parameters }) => parameters.map(({ name }) => [`${layer.name}.${name}`, name] as const))
+    .flatMap(({ layer, parameters }) => learned(parameters).map(({ name }) => [`${layer.name}.${name}`, name] as const))
     .filter(([tensor]) => isOf(taken, tensor))
     .map(([tensor, role]) => {
       const own = recipe.multipliers[tensor] ?? recipe.multipliers[role] ?? { learningRate: 1, weightDecay: 1 };

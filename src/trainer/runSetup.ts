@@ -8,6 +8,7 @@ import { selectEngine } from "../engine/select/selectEngine.ts";
 import { ConfigError } from "../errors.ts";
 import { summarize } from "../network/summary.ts";
 import { formatDuration } from "../report/numbers.ts";
+import { withFineTuningDefaults } from "../settings/fineTuningDefaults.ts";
 import type { RunPlan } from "../settings/resolve.ts";
 import { type RunConfig, storedLimits } from "../settings/runConfig.ts";
 import { checkLabelSettings, trainedHead } from "../training/objective/labelSettings.ts";
@@ -55,8 +56,7 @@ async function startRun(plan: RunPlan, { command, observer = {}, signal, ...job 
   checkLabelSettings(plan.recipe, dataset);
   const head = trainedHead(dataset.train);
   const fineTuning = plan.initFrom && planFineTuning(plan.initFrom, network, dataset.classNames, head);
-  // Images whose features are cached for the view of evaluation are not augmented.
-  const recipe = fineTuning?.keptViews === 1 ? { ...plan.recipe, augmentation: {} } : plan.recipe;
+  const recipe = recipeOf(plan, fineTuning, dataset.train.length, observer);
   const { engine, warning } = await selectEngine(plan.engine, plan.threads);
   const { precision, reason } = choosePrecision(plan.precision, engine);
   for (const message of [warning, reason]) if (message) observer.onMessage?.(message);
@@ -85,6 +85,20 @@ async function startRun(plan: RunPlan, { command, observer = {}, signal, ...job 
     started: new Date().toISOString(),
   };
   return { config, dataset, engine };
+}
+
+/** The plan's recipe with what follows from initial weights and the number of images. */
+function recipeOf(
+  { recipe, initFrom }: RunPlan,
+  fineTuning: RunConfig["fineTuning"],
+  images: number,
+  { onMessage }: TrainObserver,
+): RunConfig["recipe"] {
+  const sized = withFineTuningDefaults(recipe, initFrom?.open ?? [], images);
+  if (sized) onMessage?.(sized.message);
+  const own = sized?.recipe ?? recipe;
+  // Images whose features are cached for the view of evaluation are not augmented.
+  return fineTuning?.keptViews === 1 ? { ...own, augmentation: {} } : own;
 }
 
 /** Throws ConfigError if the images differ from those that the run was started with. */

@@ -1,5 +1,6 @@
 /** The language of the page: chosen by the reader, remembered, and applied to every text. */
-import { type Language, languages, type TextName, texts } from "./texts.ts";
+import { recall, remember } from "./remembered.ts";
+import { kernelForms, type Language, languages, layerLabels, type TextName, texts } from "./texts.ts";
 
 const KEY = "alexnet-language";
 
@@ -7,17 +8,8 @@ let current: Language = initial();
 
 function initial(): Language {
   if (typeof document === "undefined") return "en";
-  const known = languages.find((language) => language === remembered());
+  const known = languages.find((language) => language === recall(KEY));
   return known ?? (navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en");
-}
-
-/** Pages without storage forget the choice. */
-function remembered(): string | null {
-  try {
-    return localStorage.getItem(KEY);
-  } catch {
-    return null;
-  }
 }
 
 /** The other language. */
@@ -29,11 +21,7 @@ export function otherLanguage(): Language {
 export function setLanguage(language: Language): void {
   current = language;
   document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
-  try {
-    localStorage.setItem(KEY, language);
-  } catch {
-    // Nothing is lost but the memory of the choice.
-  }
+  remember(KEY, language);
 }
 
 /** The language of the page. */
@@ -49,6 +37,17 @@ export function t(name: TextName, values: Readonly<Record<string, string | numbe
     if (value === undefined) return whole;
     return typeof value === "number" ? number(value) : value;
   });
+}
+
+/** Label of a kind of layer, such as `max pooling`, in a language, by default that of the page. */
+export function labelText(label: string, language = current): string {
+  return (language === "zh" ? layerLabels[label] : undefined) ?? label;
+}
+
+/** A layer's kernel, such as `max of 3×3`, in a language, by default that of the page. */
+export function kernelText(kernel: string, language = current): string {
+  const form = language === "zh" ? kernelForms.find(([english]) => english.test(kernel)) : undefined;
+  return form ? kernel.replace(...form) : kernel;
 }
 
 /** A number in the page's language. */

@@ -1,8 +1,8 @@
-/** The frame of the page: views as tabs, language, threads, dropped and pasted files. */
+/** The frame of the page: views as tabs, language, dropped and pasted files. */
 import { fill, h } from "./dom.ts";
 import { droppedFiles } from "./droppedFiles.ts";
+import { createFooter } from "./footer.ts";
 import { currentLanguage, otherLanguage, setLanguage, t } from "./language.ts";
-import { isFromCopy } from "./offline/offlineCopy.ts";
 import type { TakenFile, View } from "./view.ts";
 
 /** Names of the views, in order. */
@@ -24,12 +24,9 @@ export interface ShownPage {
 export function showPage(views: Readonly<Record<ViewName, View>>, isServed: boolean): ShownPage {
   const header = h("header");
   const main = h("main", { id: "main", tabindex: -1 });
-  const footer = h("footer");
+  const footer = createFooter(isServed);
   const rendered = new Set<ViewName>();
   let chosen: ViewName = named(location.hash) ?? "try";
-  // Now: the service worker takes over the page once it has copied it.
-  const isCopy = isFromCopy();
-  let offline: { readonly problem: string | undefined } | undefined;
 
   const show = (name: ViewName) => {
     chosen = name;
@@ -51,7 +48,7 @@ export function showPage(views: Readonly<Record<ViewName, View>>, isServed: bool
     const switchLanguage = () => {
       setLanguage(otherLanguage());
       rendered.clear();
-      renderFooter();
+      footer.render();
       show(chosen);
     };
     fill(
@@ -77,30 +74,15 @@ export function showPage(views: Readonly<Record<ViewName, View>>, isServed: bool
     main.focus();
   }
 
-  function renderFooter(): void {
-    const kept =
-      offline && (offline.problem === undefined ? t("offline") : t("notOffline", { problem: offline.problem }));
-    const oneThread = offline && offline.problem === undefined && !isCopy ? "oneThreadNow" : "oneThread";
-    const threads = crossOriginIsolated ? t("threads", { count: navigator.hardwareConcurrency }) : t(oneThread);
-    fill(footer, ...[t(isServed ? "served" : "local"), threads, kept].map((text) => text && h("p", {}, text)));
-  }
-
   setLanguage(currentLanguage());
-  fill(document.body, header, main, footer);
-  renderFooter();
+  fill(document.body, header, main, footer.element);
   addEventListener("hashchange", () => {
     const name = named(location.hash);
     if (name && name !== chosen) show(name);
   });
   takeFilesBy((files) => views[chosen].takeFiles(files));
   show(chosen);
-  return {
-    show,
-    showOffline(problem) {
-      offline = { problem };
-      renderFooter();
-    },
-  };
+  return { show, showOffline: footer.showOffline };
 }
 
 function named(hash: string): ViewName | undefined {

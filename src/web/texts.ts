@@ -24,6 +24,16 @@ export const texts = {
   ],
   oneThreadNow: ["One thread. Reload the page to use all processors.", "单线程。刷新页面后即可使用全部处理器。"],
   threads: ["{count} threads", "{count} 个线程"],
+  computation: ["Computation", "计算方式"],
+  computationAuto: ["automatic", "自动"],
+  computationGpu: ["WebGPU: {adapter}", "WebGPU：{adapter}"],
+  softwareAdapter: ["{adapter}, a software adapter", "{adapter}，软件适配器"],
+  noAdapter: ["no graphics adapter", "没有图形适配器"],
+  softwareNote: [
+    "This adapter computes on the processor, slower than WebAssembly.",
+    "该适配器由处理器模拟，比 WebAssembly 慢。",
+  ],
+  notWebGpu: ["WebGPU is not used: {problem}", "未使用 WebGPU：{problem}"],
   offline: ["Kept in this browser: the page works without a network.", "已保存在浏览器中：断网后仍可使用。"],
   notOffline: ["Without a network, this page cannot be loaded again: {problem}", "断网后无法重新打开本页：{problem}"],
   needsSecureContext: ["it needs https or localhost", "需要 https 或 localhost"],
@@ -112,6 +122,8 @@ export const texts = {
   ],
   layer: ["Layer", "层"],
   kind: ["Kind", "类型"],
+  layerTitle: ["{name}: {label}", "{name}：{label}"],
+  layerTitleKernel: ["{name}: {label}, {kernel}", "{name}：{label}，{kernel}"],
   output: ["Output", "输出"],
   neurons: ["Neurons", "神经元"],
   parameters: ["Parameters", "参数"],
@@ -202,6 +214,14 @@ export const texts = {
   statePaused: ["Paused", "已暂停"],
   stateFinished: ["Finished", "已完成"],
   stateFailed: ["Stopped: {problem}", "已停止：{problem}"],
+  adapterFailed: [
+    "WebGPU has failed. Open the saved run at the top of this page to continue. To use WebAssembly, choose it first under “Computation” at the end.",
+    "WebGPU 出错。请打开本页顶部已保存的训练以继续；如需使用 WebAssembly，请先在页面底部的“计算方式”中选择。",
+  ],
+  adapterFailedUnsaved: [
+    "WebGPU has failed before the run was saved. Create it again. To use WebAssembly, choose it first under “Computation” at the end of this page.",
+    "WebGPU 在训练保存之前出错。请重新创建训练；如需使用 WebAssembly，请先在页面底部的“计算方式”中选择。",
+  ],
   saved: ["Saved in this browser", "已保存在浏览器中"],
   notSaved: [
     "It cannot be saved in this browser ({problem}). Training continues; download the result before you leave.",
@@ -237,6 +257,31 @@ export const texts = {
   tryIt: ["Try it on an image", "用图像试一试"],
   epochsLeft: ["All epochs are done. Create a new run to train further.", "所有轮次已完成。如需继续，请创建新的训练。"],
 } as const satisfies Readonly<Record<string, readonly [string, string]>>;
+
+/** Chinese labels of kinds of layers, by their English ones. `ReLU`, `tanh` and `sigmoid` are names in both languages. */
+export const layerLabels: Readonly<Record<string, string>> = {
+  convolution: "卷积",
+  "locally connected": "局部连接",
+  linear: "全连接",
+  flatten: "展平",
+  "max pooling": "最大池化",
+  "average pooling": "平均池化",
+  "batch norm": "批归一化",
+  LRN: "局部响应归一化",
+  dropout: "随机失活",
+};
+
+/** Chinese forms of kernels, such as `96 of 11×11×3`. Formulas are the same in both languages. */
+export const kernelForms: readonly (readonly [english: RegExp, chinese: string])[] = [
+  [/^max of (.+)$/, "$1 取最大值"],
+  [/^mean of (.+)$/, "$1 取平均值"],
+  [/^mean to (.+)$/, "取平均至 $1"],
+  [/^over (.+) channels$/, "跨 $1 个通道"],
+  [/^over (.+) positions$/, "跨 $1 个位置"],
+  [/^drops (.+)$/, "丢弃概率 $1"],
+  [/^(\d+) of (.+×.+)$/, "$1 个 $2 的核"],
+  [/^(\d+) of (\d+)$/, "$2 个输入，$1 个输出"],
+];
 
 /** Names of texts. */
 export type TextName = keyof typeof texts;

@@ -69,6 +69,7 @@ export const evaluate: CommandSpec = {
       parse: properFraction,
     },
     { flags: "--ten-crop", help: "average over ten views per image: corners, centre, and their reflections" },
+    { flags: "--flip", help: "average over each image and its horizontal reflection" },
     { flags: "--csv <file>", help: "CSV file for all predictions; - prints them instead of the results" },
     {
       flags: "--plots <dir>",
@@ -84,6 +85,7 @@ export const evaluate: CommandSpec = {
     ["alexnet evaluate runs/quick --dataset photos/", "a folder per class"],
     ["alexnet evaluate runs/quick --dataset photos/ --labels test.csv"],
     ["alexnet evaluate runs/photos --ten-crop", "corners, centre and reflections"],
+    ["alexnet evaluate runs/photos --flip", "each image and its reflection"],
     ["alexnet evaluate photos.onnx --dataset photos/", "a file of export"],
     ["alexnet evaluate runs/1 runs/2 runs/3", "an ensemble"],
     ["alexnet evaluate runs/photos --temperature fit", "calibrated probabilities"],
@@ -114,6 +116,7 @@ interface EvaluateFlags extends InferencePrecisionFlags, ImportFacts, TableFlags
   readonly coverage?: number;
   readonly maxError?: number;
   readonly tenCrop?: boolean;
+  readonly flip?: boolean;
   readonly csv?: string;
   readonly plots?: string;
   readonly json?: boolean;
@@ -158,7 +161,8 @@ async function evaluateRuns(paths: readonly string[], flags: EvaluateFlags, invo
 
 /** True if temperature or threshold are fitted. Wrong usage with flags that contradict it. */
 function fitsDecision(paths: readonly string[], flags: EvaluateFlags, invocation: Invocation): boolean {
-  const { temperature, coverage, maxError, threshold, split, tenCrop, samples } = flags;
+  const { temperature, coverage, maxError, threshold, split, tenCrop, flip, samples } = flags;
+  if (tenCrop && flip) invocation.fail("--ten-crop includes the reflections of --flip; omit one");
   if (coverage !== undefined && maxError !== undefined) invocation.fail("--coverage excludes --max-error; omit one");
   const isGoal = coverage !== undefined || maxError !== undefined;
   if (temperature === undefined && !isGoal) return false;
@@ -166,8 +170,8 @@ function fitsDecision(paths: readonly string[], flags: EvaluateFlags, invocation
     invocation.fail("--coverage and --max-error exclude --threshold and --temperature remove");
   }
   if (paths.length > 1) invocation.fail("--temperature, --coverage and --max-error require one run");
-  if (split !== undefined || tenCrop || samples > 1) {
-    invocation.fail("--temperature, --coverage and --max-error exclude --split, --ten-crop and --samples");
+  if (split !== undefined || tenCrop || flip || samples > 1) {
+    invocation.fail("--temperature, --coverage and --max-error exclude --split, --ten-crop, --flip and --samples");
   }
   return true;
 }

@@ -3,7 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import { indexEnd, openPixels, type PackPixels, pixelsEnd } from "./pixels.ts";
 
 /** Pixel bytes or milliseconds after which appended data is flushed to disk. */
-const SYNC_BYTES = 64e6;
+const SYNC_BYTES = 16e6;
 const SYNC_MS = 2000;
 
 /** Files of a part, open for writing. */

@@ -1,13 +1,10 @@
-/** Creation of engines by name: the only module that imports all of them. */
+/** Creation of engines by name: the only module that imports all of them, those that are rarely used once they are requested. */
 import { NativeError } from "../../errors.ts";
 import { requireMemory } from "../../memoryCheck.ts";
 import type { Engine } from "../engine.ts";
 import { createOneDnnEngine } from "../onednn/onednn.ts";
 import { processorShare } from "../onednn/threads.ts";
-import { createReferenceEngine } from "../reference/reference.ts";
-import { createWasmEngine } from "../wasm/wasm.ts";
-import { createWebGpuEngine, type WebGpuEngine } from "../webgpu/webgpu.ts";
-import { loadDawn } from "./dawn.ts";
+import type { WebGpuEngine } from "../webgpu/webgpu.ts";
 import type { CreatedEngineName, EngineName } from "./engineNames.ts";
 
 /** An engine, with a message about the choice. */
@@ -20,13 +17,21 @@ export interface SelectedEngine {
 /** Constructors of the engines; `threads` is undefined for the default. */
 const creators: { readonly [N in CreatedEngineName]: (threads: number | undefined) => Engine | Promise<Engine> } = {
   onednn: (threads) => createOneDnnEngine(threads === undefined ? {} : { threads }),
-  wasm: async (threads) => withMemoryCheck(await createWasmEngine({ threads: threads ?? processorShare().threads })),
+  async wasm(threads) {
+    const { createWasmEngine } = await import("../wasm/wasm.ts");
+    return withMemoryCheck(await createWasmEngine({ threads: threads ?? processorShare().threads }));
+  },
   webgpu: openWebGpu,
-  reference: () => withMemoryCheck(createReferenceEngine()),
+  async reference() {
+    const { createReferenceEngine } = await import("../reference/reference.ts");
+    return withMemoryCheck(createReferenceEngine());
+  },
 };
 
 /** The engine of Node.js' graphics adapter, which may be a software adapter. Throws NativeError without the package, a driver or an adapter. */
 async function openWebGpu(): Promise<WebGpuEngine> {
+  const { createWebGpuEngine } = await import("../webgpu/webgpu.ts");
+  const { loadDawn } = await import("./dawn.ts");
   const engine = await createWebGpuEngine(await loadDawn());
   return { ...engine, ...withMemoryCheck(engine) };
 }

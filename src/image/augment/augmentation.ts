@@ -43,6 +43,11 @@ export const augmentationSchema = z.strictObject({
       shear: z.number().check(z.gte(0), z.lt(90)),
     }),
   ),
+  /**
+   * Random crop after padding by reflection, as a fraction of height and width; the edge itself is not repeated.
+   * Source: torchvision, RandomCrop with padding_mode "reflect"; distances as in He et al. 2015, §4.2: 4 pixels of 32.
+   */
+  reflectCrop: z.optional(z.number().check(z.gte(0), z.lte(0.5))),
 });
 
 /** Strength of each augmentation. */
@@ -60,6 +65,7 @@ export const usualAugmentation: Required<Augmentation> = {
   verticalFlip: 0.5,
   rotate: 15,
   affine: { translate: 0.1, scale: 0.1, shear: 10 },
+  reflectCrop: 0.125,
 };
 
 /** All names, in display order. */

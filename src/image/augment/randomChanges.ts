@@ -8,6 +8,7 @@ import type { Draw } from "../prepare/windows.ts";
 import type { Augmentation } from "./augmentation.ts";
 import { createJitter } from "./jitter.ts";
 import { lightingNoise, type PrincipalColours } from "./lighting.ts";
+import { createReflectedShift } from "./reflectedShift.ts";
 import { createWarp, drawAffine, flipRows, inverseMap } from "./warp.ts";
 
 /** Random augmentation of one use of a training image, as a function of (seed, epoch, index) only. */
@@ -20,7 +21,7 @@ export interface RandomChanges {
   change(patch: Patch, size: PixelSize): Patch;
   /** Noise of each channel on the scale of 0 to 1; undefined for none. */
   noise(): readonly number[] | undefined;
-  /** Maps, flips and erases a finished input: rotation and affine map, vertical flip, a rectangle filled with the mean colour. */
+  /** Changes a finished input: crop of its reflected border, rotation and affine map, vertical flip, a rectangle filled with the mean colour. */
   finish(planes: Planes): void;
 }
 
@@ -35,6 +36,7 @@ export function createRandomChanges(
   colours: PrincipalColours | undefined,
 ): RandomChanges {
   const { flip = 0, shift = 0, lighting, jitter, erase = 0, verticalFlip = 0, rotate = 0, affine } = augmentation;
+  const { reflectCrop = 0 } = augmentation;
   const purposes = [
     "crop",
     "flip",
@@ -45,6 +47,7 @@ export function createRandomChanges(
     "verticalFlip",
     "rotate",
     "affine",
+    "reflectCrop",
   ] as const;
   const randomStreams = Object.fromEntries(
     purposes.map((purpose) => [purpose, createRandomNumbers(seed, purpose)]),
@@ -54,6 +57,7 @@ export function createRandomChanges(
   const recolour = jitter && createJitter(jitter);
   const memory = growing();
   const warp = createWarp();
+  const shiftReflected = createReflectedShift();
   return {
     begin(epoch, index) {
       for (const purpose of purposes) randomStreams[purpose].begin(epoch, index);
@@ -70,6 +74,11 @@ export function createRandomChanges(
     },
     noise: () => (lighting && colours ? lightingNoise(colours, lighting, randomStreams.lighting.gaussian) : undefined),
     finish(planes) {
+      if (reflectCrop > 0) {
+        const draw = randomStreams.reflectCrop.uniform;
+        const right = drawDistance(reflectCrop, planes.width, draw);
+        shiftReflected(planes, right, drawDistance(reflectCrop, planes.height, draw));
+      }
       if (rotate > 0 || affine) {
         const values = drawAffine(augmentation, planes, randomStreams.rotate.uniform, randomStreams.affine.uniform);
         warp(planes, inverseMap(values, planes));
@@ -107,11 +116,16 @@ function moved(patch: Patch, size: PixelSize, fraction: number, draw: Draw): Pat
 }
 
 function slide(from: number, extent: number, to: number, limit: number, fraction: number, draw: Draw) {
-  const reach = Math.round(fraction * limit);
-  const moved = to + Math.floor(draw() * (2 * reach + 1)) - reach;
+  const moved = to + drawDistance(fraction, limit, draw);
   const start = Math.max(moved, 0);
   const end = Math.max(Math.min(moved + extent, limit), start);
   return { from: from + start - moved, extent: end - start, to: start };
+}
+
+/** A whole number of pixels, uniform up to a fraction of a side in either direction. */
+function drawDistance(fraction: number, side: number, draw: Draw): number {
+  const reach = Math.round(fraction * side);
+  return Math.floor(draw() * (2 * reach + 1)) - reach;
 }
 
 /** Copies a patch to `memory`, without the image's other pixels. */

@@ -4,7 +4,9 @@ import { DataError } from "../../errors.ts";
 import type { Image } from "../image.ts";
 import { imageOfPixels, type RawImage } from "../rawImage.ts";
 import { isBuffer, isByteArray } from "../typedArray.ts";
-import { decodeBytes, decodeImage } from "./decode.ts";
+
+/** Loads the decoder, which takes a tenth of a second of a short program, when it is needed or before. */
+export const loadDecoder = () => import("./decode.ts");
 
 /** A path or `file:` URL, the bytes of an image file, or pixels. */
 export type ImageInput = string | URL | Uint8Array | ArrayBuffer | Blob | RawImage;
@@ -24,10 +26,13 @@ export function nameOfInput(input: ImageInput): string {
  * Throws DataError if the input is of another type or unreadable; the message begins with `nameOfInput`.
  */
 export async function readImageInput(input: ImageInput): Promise<Image> {
-  if (typeof input === "string") return decodeImage(input);
-  if (input instanceof URL) return decodeImage(pathOf(input));
+  if (typeof input === "string" || input instanceof URL) {
+    const path = typeof input === "string" ? input : pathOf(input);
+    return (await loadDecoder()).decodeImage(path);
+  }
   const bytes = await bytesOf(input);
   if (bytes === undefined) return imageOfPixels(input, anyInput);
+  const { decodeBytes } = await loadDecoder();
   try {
     return (await decodeBytes(bytes)).image;
   } catch (error) {

@@ -6,7 +6,7 @@ import type { Image } from "../image.ts";
 import { createFit, type Fit, fitNames } from "./fit.ts";
 import { createFitter } from "./fitter.ts";
 import { createPreprocessor, type Preprocessing } from "./preprocess.ts";
-import { tenCropViews } from "./views.ts";
+import { tenCropViews, viewsOf } from "./views.ts";
 
 const side = 5;
 
@@ -95,6 +95,27 @@ test("ten views are what cutting by hand gives, to the bit: four corners, the ce
     );
     assert.equal(distinct.size, 10);
   }
+});
+
+test("reflections: the default view and the same with its columns reversed, whatever the fit", () => {
+  for (const name of fitNames.filter((fit) => fit !== "native")) {
+    const given = preprocessing(createFit(name, { width: side, height: side }), 3);
+    const prepare = createPreprocessor(given);
+    const [plain, reflected] = (viewsOf(given, { flip: true }) ?? []).map((view) => {
+      const input = new Float32Array(3 * side * side);
+      prepare(noise(17, 11, 3), input, 0, view);
+      return input;
+    });
+    assert.ok(plain && reflected);
+    const usual = new Float32Array(plain.length);
+    prepare(noise(17, 11, 3), usual, 0);
+    assert.deepEqual(plain, usual, name);
+    const reversed = usual.map((_, i) => usual[i - (i % side) + side - 1 - (i % side)] as number);
+    assert.deepEqual(reflected, reversed, name);
+  }
+  const native = preprocessing(createFit("native", { width: side, height: side }), 3);
+  assert.equal(viewsOf(native, { flip: true })?.length, 2);
+  assert.equal(viewsOf(native, {}), undefined);
 });
 
 test("a fit that keeps no more than the input has no ten views, and says so; so has a crop of an image as large as the input", () => {

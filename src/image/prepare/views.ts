@@ -41,6 +41,23 @@ export function tenCropViews({
   return [false, true].flatMap((flip) => corners.map((corner) => ({ corner, flip })));
 }
 
+/** Views to average at evaluation; neither: the default view alone. */
+export interface ViewOptions {
+  /** The ten views of `tenCropViews`, which contain all reflections. */
+  readonly tenCrop?: boolean | undefined;
+  /** The default view and its reflection. Source: Simonyan and Zisserman 2015, §3.2. */
+  readonly flip?: boolean | undefined;
+}
+
+/** Views of an evaluation; undefined for the default view alone. Throws ConfigError for ten views of a fit that has none. */
+export function viewsOf(
+  fitting: Parameters<typeof tenCropViews>[0],
+  { tenCrop, flip }: ViewOptions,
+): readonly View[] | undefined {
+  if (tenCrop) return tenCropViews(fitting);
+  return flip ? [centreView, { flip: true }] : undefined;
+}
+
 /** The window of the input's size in a corner of the kept part. */
 export function cornerPlacement([across, down]: Corner, { width, height }: PixelSize, kept: PixelSize): Placement {
   const window = { left: across * (kept.width - width), top: down * (kept.height - height), width, height };

@@ -151,6 +151,10 @@ function figures(network: string, precision: "f32" | "bf16"): NetworkFigures {
       layer("conv1", "backwardWeights", 0.0862, 301.2e9),
       layer("conv1", "update", 0.001),
     ],
+    work: [
+      { work: "linear", seconds: near(0.1) },
+      { work: "DFT product", seconds: near(1.5), flopsPerSecond: near(345.6e9) },
+    ],
   };
 }
 
@@ -193,12 +197,13 @@ test("every figure of a report in tables of 80 columns", () => {
     /^conv1, dft +78\.5 +346 +86\.2 +301 +1\.0 +1\.7$/m,
     /^relu1 +4\.0 +0\.0$/m,
     /^total +82\.5 +86\.2 +1\.0 +1\.7$/m,
+    /^DFT product +1500\.0 +77\.5 % +346\nlinear +100\.0 +5\.2 %\noutside +334\.5 +17\.3 %$/m,
   ];
   for (const pattern of says) assert.match(text, pattern);
 });
 
 test("what was not asked for is not printed", () => {
-  const [{ layers: _, ...plain }] = report.networks as [NetworkFigures];
+  const [{ layers: _, work: __, ...plain }] = report.networks as [NetworkFigures];
   const text = formatBenchmark({ ...report, exact: true, rounds: 1, networks: [plain] });
   assert.doesNotMatch(text, /layer by layer/);
   assert.match(text, /^engine .*, direct convolution only$/m);

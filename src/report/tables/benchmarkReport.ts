@@ -3,6 +3,7 @@ import { formatBytes } from "../../bytes.ts";
 import type { Direction, InferencePrecision, Precision } from "../../engine/engine.ts";
 import { formatMagnitude, formatPercent } from "../numbers.ts";
 import { wrap } from "../text.ts";
+import { formatWork, type WorkFigures } from "./benchmarkWork.ts";
 import { formatJoint, type JointFigures } from "./jointFigures.ts";
 import { type Spread, spread } from "./spread.ts";
 import { type Column, formatTable } from "./terminal.ts";
@@ -45,6 +46,8 @@ export interface NetworkFigures {
   readonly joint?: JointFigures;
   /** Layers of a training step; absent if not requested. */
   readonly layers?: readonly LayerFigures[];
+  /** Kinds of work of a training step; absent if layers were not requested. */
+  readonly work?: readonly WorkFigures[];
 }
 
 /** Whole steps: forward, loss, backward, update of every parameter, and the check for non-finite values. */
@@ -225,7 +228,7 @@ function formatInference(networks: readonly NetworkFigures[]): string {
 
 const directions: readonly Direction[] = ["forward", "backwardData", "backwardWeights"];
 
-function formatLayers({ network, precision, layers }: NetworkFigures): string | undefined {
+function formatLayers({ network, precision, layers, work, training }: NetworkFigures): string | undefined {
   if (!layers) return undefined;
   const columns: readonly Column[] = [
     { heading: "Layer", align: "left", shrinks: true },
@@ -247,6 +250,7 @@ function formatLayers({ network, precision, layers }: NetworkFigures): string | 
     wrap(`${network}, ${precision}: milliseconds of a step by layer`),
     formatTable(columns, rows, { footer }),
     "Data, Weights: backward to the layer's input, and to its weights.\ndft: discrete Fourier transform.",
+    ...(work && training ? ["", formatWork(work, training.stepSeconds.median)] : []),
   ].join("\n");
 }
 

@@ -8,7 +8,7 @@ import { drawNetworkWithin } from "../../report/figures/drawing.ts";
 import { inPage } from "../../report/theme.ts";
 import { formatShape } from "../../shape.ts";
 import { field, fill, h, select } from "../dom.ts";
-import { number, t } from "../language.ts";
+import { labelText, number, t } from "../language.ts";
 import type { View } from "../view.ts";
 import { type Edited, edit, withOption } from "./editedNetwork.ts";
 import { exchangedValues } from "./exchange.ts";
@@ -125,7 +125,7 @@ function renderTable(edited: Edited, chosen: string | undefined, choose: (name: 
       "tr",
       { class: isPressed ? "chosen" : "" },
       h("th", { scope: "row" }, button),
-      h("td", {}, label),
+      h("td", {}, labelText(label)),
       h("td", { class: "number" }, formatShape(outputShape)),
       ...counts.map((count) => h("td", { class: "number" }, count > 0 ? number(count) : "–")),
     );

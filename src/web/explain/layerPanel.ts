@@ -4,7 +4,7 @@ import { hasWeights } from "../../learned.ts";
 import type { PlacedLayer } from "../../network/network.ts";
 import type { LayerSummary } from "../../network/summary.ts";
 import { field, h } from "../dom.ts";
-import { number, t } from "../language.ts";
+import { kernelText, labelText, number, t } from "../language.ts";
 import { describeLayer } from "../receptive.ts";
 import { numberOptions } from "./editedNetwork.ts";
 import { exchangedValues } from "./exchange.ts";
@@ -20,11 +20,10 @@ export interface ExplainedLayer {
 
 /** Renders the formulas and the options of a layer. */
 export function renderLayerPanel({ summary, placed, isFirst, onChange }: ExplainedLayer): HTMLElement {
-  const { name, label, kernel } = summary;
   return h(
     "section",
-    { class: "panel", "aria-label": name },
-    h("h2", {}, `${name}: ${label}${kernel ? `, ${kernel}` : ""}`),
+    { class: "panel", "aria-label": summary.name },
+    h("h2", {}, titleOf(summary)),
     renderOptions(placed, onChange),
     h(
       "dl",
@@ -36,6 +35,11 @@ export function renderLayerPanel({ summary, placed, isFirst, onChange }: Explain
       ...exchange(placed, isFirst),
     ),
   );
+}
+
+function titleOf({ name, label, kernel }: LayerSummary): string {
+  const values = { name, label: labelText(label), kernel: kernelText(kernel) };
+  return t(kernel ? "layerTitleKernel" : "layerTitle", values);
 }
 
 function renderOptions({ layer }: PlacedLayer, onChange: ExplainedLayer["onChange"]): HTMLElement | undefined {

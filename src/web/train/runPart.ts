@@ -1,6 +1,7 @@
 /** A run: its controls, figures and curves. */
 import type { Image } from "../../image/image.ts";
 import { drawLines } from "../chart.ts";
+import { engineText } from "../computation.ts";
 import { fill, h } from "../dom.ts";
 import { number, percent, t } from "../language.ts";
 import { renderTiles } from "../try/filters.ts";
@@ -40,6 +41,14 @@ export interface RunPart {
   /** Updates the text of the state alone. */
   showText(run: ShownRun): void;
   showFilters(filters: readonly Image[]): void;
+}
+
+/** The state of a run that was created or opened. */
+export function showRun(facts: RunFacts): ShownRun {
+  const { progress, recipe, test } = facts;
+  const isDone = progress.epoch >= recipe.epochs;
+  const state = () => t(progress.iteration > 0 ? "statePaused" : "stateIdle");
+  return { facts, points: pointsOf(facts), tests: testsOf(facts), test, isRunning: false, isDone, state };
 }
 
 /** Creates the part. */
@@ -87,7 +96,7 @@ export function createRunPart(actions: RunActions): RunPart {
       fill(
         element,
         h("h2", {}, network),
-        h("p", { class: "hint" }, t("runFacts", { network, parameters, train, test, engine })),
+        h("p", { class: "hint" }, t("runFacts", { network, parameters, train, test, engine: engineText(engine) })),
         buttons,
         figures,
         curves,
@@ -134,4 +143,18 @@ function chartsOf({ points, tests }: ShownRun): readonly HTMLElement[] {
     return h("figure", {}, h("figcaption", {}, title, " ", ...legend), drawn);
   };
   return [chart(t("lossCurve"), "loss"), chart(t("accuracyCurve"), "accuracy")];
+}
+
+/** Points of a log: the means of its lines. */
+function pointsOf({ log }: RunFacts): ShownRun["points"] {
+  return log.map(({ iteration, epoch, seconds, trainLoss, trainAccuracy, examplesPerSecond }) => {
+    return { iteration, epoch, seconds, loss: trainLoss, accuracy: trainAccuracy, examplesPerSecond };
+  });
+}
+
+/** Evaluations of a log. */
+function testsOf({ log }: RunFacts): ShownRun["tests"] {
+  return log.flatMap(({ iteration, testAccuracy, testLoss }) =>
+    testAccuracy === undefined ? [] : [{ iteration, accuracy: testAccuracy, loss: testLoss ?? Number.NaN }],
+  );
 }

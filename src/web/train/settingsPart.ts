@@ -1,5 +1,6 @@
 /** Settings of a new run. */
 import { networks } from "../../network/alexnet.ts";
+import { chosenComputation } from "../computation.ts";
 import { field, fileButton, fill, h, select } from "../dom.ts";
 import { t } from "../language.ts";
 import type { PageSettings } from "../worker/trainerApi.ts";
@@ -127,6 +128,7 @@ export function createSettingsPart(onCreate: () => void): SettingsPart {
     async read() {
       const { network, epochs, batchSize, learningRate, optimizer, augmentation, file } = chosen;
       return {
+        computation: chosenComputation(),
         network: file ? { name: file.name, bytes: new Uint8Array(await file.arrayBuffer()) } : network,
         values: {
           epochs,

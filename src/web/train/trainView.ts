@@ -1,5 +1,6 @@
 /** The view "Train": images, settings, a run with its curves and results, downloads. */
 import type { PageData } from "../../exchange/webPageData.ts";
+import { chosenComputation } from "../computation.ts";
 import { fill, h } from "../dom.ts";
 import { t } from "../language.ts";
 import { fetchSample } from "../pageData.ts";
@@ -8,13 +9,14 @@ import { type Connection, messageOf, startWorker } from "../worker/calls.ts";
 import type {
   DataSource,
   DownloadFormat,
+  RunEnd,
   RunFacts,
   TestResult,
   TrainerApi,
   TrainerEvent,
 } from "../worker/trainerApi.ts";
 import { createDataPart } from "./dataPart.ts";
-import { createRunPart, type ShownRun } from "./runPart.ts";
+import { createRunPart, type ShownRun, showRun } from "./runPart.ts";
 import { createSettingsPart } from "./settingsPart.ts";
 import { createTestPart } from "./testPart.ts";
 
@@ -34,6 +36,8 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
   /** The evaluation that is shown. */
   let shownTest: TestResult | undefined;
   let saved: (() => string) | undefined;
+  /** True once the graphics adapter of the run has failed: only its saved state can continue. */
+  let isLost = false;
 
   const worker: Connection<TrainerApi> = startWorker<TrainerApi, TrainerEvent>("trainer", {
     onEvent: (event) => handle(event),
@@ -82,16 +86,14 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
     return attempt(async () => {
       report(() => t("creating"));
       const bytes = source === "sample" && sample ? await fetchSample(sample) : undefined;
-      show(await worker.call("restore", bytes));
+      show(await worker.call("restore", { sample: bytes, computation: chosenComputation() }));
       fill(savedPart);
     });
   }
 
   function show(facts: RunFacts): void {
-    const isDone = facts.progress.epoch >= facts.recipe.epochs;
-    const state = () => t(facts.progress.iteration > 0 ? "statePaused" : "stateIdle");
-    const { test } = facts;
-    run = { facts, points: pointsOf(facts), tests: testsOf(facts), test, isRunning: false, isDone, state };
+    run = showRun(facts);
+    isLost = false;
     saved = undefined;
     storage.textContent = "";
     report(() => "");
@@ -209,10 +211,15 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
     },
     message: ({ text }) => report(() => text),
     stopped({ end, problem = "" }, own) {
-      const names = { paused: "statePaused", finished: "stateFinished", failed: "stateFailed" } as const;
       // After a failure the weights may be NaN, and are not those of the last position.
-      stop(own, () => t(names[end], { problem }), end !== "paused");
+      stop(own, () => t(endTexts[end], { problem }), end !== "paused");
       if (end === "finished") report(() => t("epochsLeft"));
+      if (end !== "adapterFailed") return;
+      isLost = true;
+      void attempt(async () => {
+        const name = (await offerSaved()) ? "adapterFailed" : "adapterFailedUnsaved";
+        report(() => t(name), true);
+      });
     },
   };
 
@@ -226,11 +233,13 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
     if (run || event.kind in withoutRun) react(event, run);
   }
 
-  /** Offers the saved run of an earlier visit. */
-  async function offerSaved(): Promise<void> {
-    // It is read as a whole, so not while a run is open.
-    const found = run ? undefined : await worker.call("saved");
-    if (!found || run) return fill(savedPart);
+  /** Offers the saved run: that of an earlier visit, or that of a run whose graphics adapter has failed. Resolves to false if there is none. */
+  async function offerSaved(): Promise<boolean> {
+    // It is read as a whole, so not while a run can continue.
+    const isOpen = () => run && !isLost;
+    const found = isOpen() ? undefined : await worker.call("saved");
+    fill(savedPart);
+    if (!found || isOpen()) return false;
     const { network, source, progress } = found;
     const forget = () =>
       attempt(async () => {
@@ -247,6 +256,7 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
         h("button", { type: "button", onclick: () => void forget() }, t("forget")),
       ),
     );
+    return true;
   }
 
   function render(): void {
@@ -266,25 +276,18 @@ export function createTrainView({ sample }: PageData, tryFile: (file: File) => P
     );
     storage.textContent = saved?.() ?? "";
     renderRun();
-    void attempt(offerSaved);
+    void attempt(async () => void (await offerSaved()));
   }
 
   return { element, render, takeFiles: data.takeFiles };
 }
 
+const endTexts = {
+  paused: "statePaused",
+  finished: "stateFinished",
+  failed: "stateFailed",
+  adapterFailed: "stateFailed",
+} as const satisfies Readonly<Record<RunEnd, string>>;
+
 /** Events that concern no run in particular. */
 const withoutRun = { saved: true, message: true } as const;
-
-/** Points of a log: the means of its lines. */
-function pointsOf({ log }: RunFacts): ShownRun["points"] {
-  return log.map(({ iteration, epoch, seconds, trainLoss, trainAccuracy, examplesPerSecond }) => {
-    return { iteration, epoch, seconds, loss: trainLoss, accuracy: trainAccuracy, examplesPerSecond };
-  });
-}
-
-/** Evaluations of a log. */
-function testsOf({ log }: RunFacts): ShownRun["tests"] {
-  return log.flatMap(({ iteration, testAccuracy, testLoss }) =>
-    testAccuracy === undefined ? [] : [{ iteration, accuracy: testAccuracy, loss: testLoss ?? Number.NaN }],
-  );
-}

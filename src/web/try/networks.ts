@@ -2,9 +2,11 @@
 import type { OfferedModel } from "../../exchange/webPageData.ts";
 import type { RawImage } from "../../image/rawImage.ts";
 import type { ClassScore } from "../../model/predictRows.ts";
+import { chosenComputation } from "../computation.ts";
 import { fetchBytes } from "../pageData.ts";
 import { paintImage } from "../paint.ts";
 import { startWorker } from "../worker/calls.ts";
+import type { EngineUse } from "../worker/engines.ts";
 import type { ModelFile, OpenedModel, SeenImage, SeenSaliency, ViewerApi, ViewerEvent } from "../worker/viewer.ts";
 
 /** A prediction: with activations if it was computed in this tab. */
@@ -14,6 +16,8 @@ export type TryPrediction = Pick<SeenImage, "classes" | "milliseconds"> & Partia
 export interface Networks {
   /** Opens an offered network or a file in this tab; undefined if `isChosen` no longer holds once it is loaded. */
   open(source: OfferedModel | File, isChosen: () => boolean): Promise<OpenedModel | undefined>;
+  /** Compiles the open network for the reader's choice of what computes; undefined if none is open. */
+  use(): Promise<EngineUse | undefined>;
   predict(image: RawImage): Promise<TryPrediction>;
   /** Predicts by the server. */
   predictRemotely(name: string, image: RawImage | undefined, file: Blob | undefined): Promise<TryPrediction>;
@@ -21,19 +25,20 @@ export interface Networks {
   activation(className: string): ReturnType<ViewerApi["activation"]>;
 }
 
-/** Starts the worker of the networks; `onEnd` is called if it ends. */
-export function createNetworks(onEnd: (reason: string) => void): Networks {
+/** Starts the worker of the networks; `onEngine` is called if another engine takes over, `onEnd` if the worker ends. */
+export function createNetworks(onEngine: (engine: EngineUse) => void, onEnd: (reason: string) => void): Networks {
   let onProgress = (_fraction: number) => {};
   const viewer = startWorker<ViewerApi, ViewerEvent>("viewer", {
-    onEvent: ({ fraction }) => onProgress(fraction),
+    onEvent: (event) => ("engine" in event ? onEngine(event.engine) : onProgress(event.fraction)),
     onEnd,
   });
   return {
     async open(source, isChosen) {
       const file = await fileOf(source);
-      const opened = isChosen() ? await viewer.call("open", file) : undefined;
+      const opened = isChosen() ? await viewer.call("open", { file, computation: chosenComputation() }) : undefined;
       return isChosen() ? opened : undefined;
     },
+    use: () => viewer.call("use", chosenComputation()),
     predict: (image) => viewer.call("predict", image),
     predictRemotely,
     saliency(className, report) {

@@ -3,11 +3,13 @@ import type { OfferedModel, PageData } from "../../exchange/webPageData.ts";
 import type { RawImage } from "../../image/rawImage.ts";
 import { parametersOf } from "../../network/network.ts";
 import { sizeOf } from "../../shape.ts";
+import { engineText, onComputation } from "../computation.ts";
 import { field, fileButton, fill, h, select } from "../dom.ts";
 import { type Camera, decodeImage, frameOf, startCamera } from "../images.ts";
 import { t } from "../language.ts";
 import type { View } from "../view.ts";
 import { messageOf } from "../worker/calls.ts";
+import type { EngineUse } from "../worker/engines.ts";
 import type { OpenedModel } from "../worker/viewer.ts";
 import { createActivations } from "./activations.ts";
 import { renderFilters } from "./filters.ts";
@@ -25,6 +27,8 @@ interface State {
   chosen: number;
   /** The network that is open in this tab; undefined if the server predicts. */
   opened: OpenedModel | undefined;
+  /** The engine of the open network. */
+  engine: EngineUse | undefined;
   image: RawImage | undefined;
   /** The file of the image; undefined for a photo of the camera. */
   file: File | undefined;
@@ -52,6 +56,7 @@ export function createTryView({ models }: PageData): TryView {
     listed: models.map((source) => ({ name: source.name, source })),
     chosen: 0,
     opened: undefined,
+    engine: undefined,
     image: undefined,
     file: undefined,
     taken: undefined,
@@ -62,8 +67,9 @@ export function createTryView({ models }: PageData): TryView {
     latest: 0,
   };
   const element = h("div");
-  const networks = createNetworks((problem) => report(() => t("workerEnded", { problem }), true));
+  const networks = createNetworks(showEngine, (problem) => report(() => t("workerEnded", { problem }), true));
   const status = h("p", { class: "status", role: "status" });
+  const engineLine = h("p", { class: "hint", role: "status" });
   const parts = { controls: h("div"), result: h("div"), activations: h("div"), filters: h("div") };
   const result: Result = createResult(networks, () => state);
   const activations = createActivations(() => state);
@@ -75,10 +81,17 @@ export function createTryView({ models }: PageData): TryView {
     status.classList.toggle("problem", isProblem);
   }
 
+  function showEngine(engine: EngineUse | undefined): void {
+    state.engine = engine;
+    engineLine.textContent = engine ? engineText(engine) : "";
+  }
+
   function render(): void {
     fill(parts.controls, ...controlsOf());
-    fill(element, h("h1", {}, t("tryView")), parts.controls, status, parts.result, parts.activations, parts.filters);
+    const { controls, result: answer, activations: maps, filters } = parts;
+    fill(element, h("h1", {}, t("tryView")), controls, status, engineLine, answer, maps, filters);
     report(state.status, state.isProblem);
+    showEngine(state.engine);
     renderResult();
   }
 
@@ -122,6 +135,7 @@ export function createTryView({ models }: PageData): TryView {
   async function choose(index: number): Promise<void> {
     state.chosen = index;
     state.opened = undefined;
+    state.engine = undefined;
     state.prediction = undefined;
     state.latest++;
     result.forget();
@@ -141,13 +155,27 @@ export function createTryView({ models }: PageData): TryView {
       const opened = await networks.open(source, isChosen);
       if (!opened) return;
       state.opened = opened;
+      showEngine(opened.engine);
       const parameters = parametersOf(opened.network).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
       // Only the results: a click on a control that is replaced meanwhile would be lost.
       renderResult();
-      report(() => `${t("modelReady", { name, classes: opened.classNames.length, parameters })} ${opened.engine}`);
+      report(() => t("modelReady", { name, classes: opened.classNames.length, parameters }));
       await classify();
     } catch (error) {
       if (isChosen()) report(() => t("loadFailed", { name, problem: messageOf(error) }), true);
+    }
+  }
+
+  /** Compiles the open network, or the one that is about to open, for another choice of what computes. */
+  async function recompile(): Promise<void> {
+    state.latest++;
+    try {
+      const engine = await networks.use();
+      if (!engine || !state.opened) return;
+      showEngine(engine);
+      await classify();
+    } catch (error) {
+      report(() => t("failed", { problem: messageOf(error) }), true);
     }
   }
 
@@ -213,6 +241,7 @@ export function createTryView({ models }: PageData): TryView {
     }
   }
 
+  onComputation(() => void recompile());
   const opened = state.listed.length > 0 ? choose(0) : Promise.resolve();
   return {
     element,

@@ -48,3 +48,16 @@ test("each call is answered: also one that throws at once, and one whose result 
   assert.deepEqual(throws, { id: 2, error: "thrown" });
   assert.match(unsendable?.error ?? "", /could not be cloned/);
 });
+
+test("remedies reach the page, except by flags of the command line", async () => {
+  const messages = [
+    ["fc6: 625 MiB are too large; use a smaller --batch-size", "fc6: 625 MiB are too large"],
+    ["ants: 1 image; add images, or remove the class", "ants: 1 image; add images, or remove the class"],
+  ] as const;
+  const handlers = Object.fromEntries(messages.map(([message], i) => [i, () => Promise.reject(new Error(message))]));
+  const replies = await repliesOf(handlers, Object.keys(handlers));
+  assert.deepEqual(
+    replies.map(({ error }) => error),
+    messages.map(([, shown]) => shown),
+  );
+});

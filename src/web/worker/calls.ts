@@ -31,7 +31,7 @@ export function answerCalls<T extends Api<T>>(handlers: T): void {
       scope.postMessage({ id, result: await handler(argument) });
     } catch (error) {
       // Thrown by the handler, or for a result that cannot be sent, for lack of memory.
-      scope.postMessage({ id, error: messageOf(error) });
+      scope.postMessage({ id, error: problemOf(error) });
     }
   };
 }
@@ -106,6 +106,11 @@ function scriptUrl(): string {
   const text = document.getElementById("app")?.textContent ?? "";
   url ??= URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
   return url;
+}
+
+/** Text of anything thrown in a worker, without a remedy by a flag of the command line, which pages lack. */
+export function problemOf(error: unknown): string {
+  return messageOf(error).replace(/; [^;]*--[a-z][^;]*$/, "");
 }
 
 /** Text of anything thrown. */

@@ -15,8 +15,9 @@ import { createOptimizer, type Optimizer } from "../../training/optimizers/optim
 import type { Recipe } from "../../training/recipe.ts";
 import { isFinished, type Position } from "../../training/state.ts";
 import { type TrainingListener, train } from "../../training/train.ts";
-import { messageOf } from "./calls.ts";
+import { messageOf, problemOf } from "./calls.ts";
 import { type Checkpoints, createCheckpoints, initialWeights, loadState, type SavedState } from "./checkpoints.ts";
+import { isFailureOf } from "./engines.ts";
 import { pointOf, progressOf, testedImage } from "./runFigures.ts";
 import type { RunProgress, TestedImage, TestResult, TrainerEvent } from "./trainerApi.ts";
 import { filtersOf } from "./viewer.ts";
@@ -185,13 +186,15 @@ async function trainOn(state: RunState, isStep: boolean): Promise<void> {
     }
   } catch (error) {
     state.isRunning = false;
-    onEvent({ kind: "stopped", end: "failed", problem: problemOf(error, state.options.recipe) });
+    const { engine, recipe } = state.options;
+    const end = isFailureOf(engine, error) ? "adapterFailed" : "failed";
+    onEvent({ kind: "stopped", end, problem: textOf(error, recipe) });
   }
 }
 
 /** The message of an error. The remedy of the training loop is for a run directory. */
-function problemOf(error: unknown, { learningRate }: Recipe): string {
-  if (!(error instanceof DivergenceError)) return messageOf(error);
+function textOf(error: unknown, { learningRate }: Recipe): string {
+  if (!(error instanceof DivergenceError)) return problemOf(error);
   return `${error.reason}; create a run with a lower learning rate than ${learningRate}`;
 }
 

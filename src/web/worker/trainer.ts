@@ -2,8 +2,6 @@
 import { fromArrays } from "../../dataset/arrays.ts";
 import { type Dataset, validationSplit } from "../../dataset/dataset.ts";
 import { decodeSample } from "../../dataset/sampleFile.ts";
-import type { Engine } from "../../engine/engine.ts";
-import { createWasmEngine } from "../../engine/wasm/wasm.ts";
 import { DataError } from "../../errors.ts";
 import { writeOnnx } from "../../formats/onnx/writeOnnx.ts";
 import type { Image } from "../../image/image.ts";
@@ -19,9 +17,18 @@ import { findRecipe, parseRecipe, type Recipe } from "../../training/recipe.ts";
 import { initialPosition } from "../../training/state.ts";
 import { answerCalls, emit } from "./calls.ts";
 import type { SavedState } from "./checkpoints.ts";
+import { type Computation, createEngines, type Engines, type EngineUse } from "./engines.ts";
 import { createRun, type Run } from "./run.ts";
 import { createRunStorage, deleteSavedRun, type OwnImages, type RunDescription, readSavedRun } from "./storage.ts";
-import type { DataCounts, DataSource, DownloadFormat, PageSettings, RunFacts, TrainerApi } from "./trainerApi.ts";
+import type {
+  DataCounts,
+  DataSource,
+  DownloadFormat,
+  PageSettings,
+  RunFacts,
+  TrainerApi,
+  TrainerEvent,
+} from "./trainerApi.ts";
 
 /** Maximum number of bytes of the user's images: they stay in memory. */
 const MAX_BYTES = 400e6;
@@ -32,13 +39,21 @@ interface Trainer {
   sample: Dataset | undefined;
   source: DataSource;
   run: Run | undefined;
-  /** Shared by all runs, as are the memories of its closed programs. */
-  engine: Engine | undefined;
+  /** Shared by all runs, as are the memories of closed programs. */
+  readonly engines: Engines;
+  hasAdapterFailed: boolean;
 }
 
 /** Serves the functions of `TrainerApi`. */
 export function serveTrainer(): void {
-  const trainer: Trainer = { own: new Map(), sample: undefined, source: "own", run: undefined, engine: undefined };
+  const trainer: Trainer = {
+    own: new Map(),
+    sample: undefined,
+    source: "own",
+    run: undefined,
+    engines: createEngines(),
+    hasAdapterFailed: false,
+  };
   const running = () => {
     if (trainer.run) return trainer.run;
     throw new Error("no run is open");
@@ -66,7 +81,7 @@ export function serveTrainer(): void {
       const { iteration, epoch, seconds } = saved.state.position;
       return { network: saved.run.network.name, source: saved.run.source, progress: { iteration, epoch, seconds } };
     },
-    restore: (sample) => restore(trainer, sample),
+    restore: (asked) => restore(trainer, asked),
     forget: deleteSavedRun,
     async run(isStep) {
       void running().train(isStep);
@@ -164,7 +179,8 @@ async function createNew(trainer: Trainer, settings: PageSettings): Promise<RunF
   const { source, own } = trainer;
   const images = source === "own" ? own : undefined;
   const description = { source, network, recipe, preprocessing: given?.preprocessing, images };
-  return open(trainer, description, dataset, { weights: given && reusableWeights(given, dataset) });
+  const { computation } = settings;
+  return open(trainer, description, dataset, { computation, weights: given && reusableWeights(given, dataset) });
 }
 
 /** Weights of a model for further training: without those of the last layer, unless the classes are the same. */
@@ -183,45 +199,58 @@ function sizeFor(
   return fit === "native" && imageSize ? [imageSize.height, imageSize.width] : size;
 }
 
-async function restore(trainer: Trainer, sample: Uint8Array | undefined): Promise<RunFacts> {
+async function restore(
+  trainer: Trainer,
+  { sample, computation }: Parameters<TrainerApi["restore"]>[0],
+): Promise<RunFacts> {
   const saved = await readSavedRun();
   if (!saved) throw new Error("no run is saved");
   const { run, state } = saved;
   if (sample) trainer.sample = decodeSample(sample);
   if (run.images) trainer.own = run.images;
   trainer.source = run.source;
-  return open(trainer, run, datasetOf(trainer), { state });
+  return open(trainer, run, datasetOf(trainer), { computation, state });
 }
 
 async function open(
   trainer: Trainer,
   description: RunDescription,
   dataset: Dataset,
-  given: { readonly weights?: Weights | undefined; readonly state?: SavedState },
+  given: {
+    readonly computation: Computation;
+    readonly weights?: Weights | undefined;
+    readonly state?: SavedState;
+  },
 ): Promise<RunFacts> {
   await trainer.run?.close();
   trainer.run = undefined;
-  trainer.engine ??= await createWasmEngine();
-  const { engine } = trainer;
+  if (trainer.hasAdapterFailed) trainer.engines.dropWebGpu();
+  trainer.hasAdapterFailed = false;
   const { network, recipe, preprocessing } = description;
-  const { weights, state } = given;
-  const run = await createRun({
-    network,
-    recipe,
-    dataset,
-    engine,
-    start: initialPosition,
-    ...(weights && { weights }),
-    ...(preprocessing && { preprocessing }),
-    ...(state && { state }),
-    save: createRunStorage(description),
-    onEvent: emit,
-  });
+  const { computation, weights, state } = given;
+  const onEvent = (event: TrainerEvent) => {
+    if ("end" in event && event.end === "adapterFailed") trainer.hasAdapterFailed = true;
+    emit(event);
+  };
+  const { value: run, use } = await trainer.engines.make(computation, (engine) =>
+    createRun({
+      network,
+      recipe,
+      dataset,
+      engine,
+      start: initialPosition,
+      ...(weights && { weights }),
+      ...(preprocessing && { preprocessing }),
+      ...(state && { state }),
+      save: createRunStorage(description),
+      onEvent,
+    }),
+  );
   trainer.run = run;
-  return factsOf(description, engine, run);
+  return factsOf(description, use, run);
 }
 
-function factsOf({ source }: RunDescription, engine: Engine, run: Run): RunFacts {
+function factsOf({ source }: RunDescription, engine: EngineUse, run: Run): RunFacts {
   const { network, dataset, recipe, progress, log, test } = run;
   return {
     network: network.name,
@@ -231,7 +260,7 @@ function factsOf({ source }: RunDescription, engine: Engine, run: Run): RunFacts
     testImages: validationSplit(dataset).length,
     parameters: parametersOf(network).reduce((sum, { shape }) => sum + sizeOf(shape), 0),
     recipe,
-    engine: engine.description,
+    engine,
     progress,
     log,
     test,

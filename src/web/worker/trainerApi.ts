@@ -3,6 +3,7 @@ import type { LogEntry } from "../../checkpoint/runLog.ts";
 import type { Image } from "../../image/image.ts";
 import type { RawImage } from "../../image/rawImage.ts";
 import type { Recipe } from "../../training/recipe.ts";
+import type { Computation, EngineUse } from "./engines.ts";
 
 /** Images of the user, by class. */
 export interface LabelledImages {
@@ -24,6 +25,7 @@ export interface PageSettings {
   readonly network: string | { readonly name: string; readonly bytes: Uint8Array };
   /** Replace those of the recipe, by which they are checked. */
   readonly values: Readonly<Record<string, unknown>>;
+  readonly computation: Computation;
 }
 
 /** A run as the page describes it. */
@@ -35,7 +37,7 @@ export interface RunFacts {
   readonly testImages: number;
   readonly parameters: number;
   readonly recipe: Recipe;
-  readonly engine: string;
+  readonly engine: EngineUse;
   readonly progress: RunProgress;
   readonly log: readonly LogEntry[];
   readonly test: TestResult | undefined;
@@ -82,7 +84,10 @@ export type TrainerEvent =
   | { readonly kind: "filters"; readonly filters: readonly Image[] }
   | { readonly kind: "saved"; readonly problem: string | undefined }
   | { readonly kind: "message"; readonly text: string }
-  | { readonly kind: "stopped"; readonly end: "paused" | "finished" | "failed"; readonly problem?: string };
+  | { readonly kind: "stopped"; readonly end: RunEnd; readonly problem?: string };
+
+/** End of a call of `run`. After `adapterFailed`, the saved run can be opened on any engine. */
+export type RunEnd = "paused" | "finished" | "failed" | "adapterFailed";
 
 /** Formats of a downloaded network. */
 export type DownloadFormat = "safetensors" | "onnx";
@@ -101,7 +106,7 @@ export interface TrainerApi {
     { readonly network: string; readonly source: DataSource; readonly progress: RunProgress } | undefined
   >;
   /** Opens the saved run; `sample` has the bytes of the sample file if its images are those. */
-  restore(sample: Uint8Array | undefined): Promise<RunFacts>;
+  restore(asked: { readonly sample: Uint8Array | undefined; readonly computation: Computation }): Promise<RunFacts>;
   /** Deletes the saved run. */
   forget(unused?: undefined): Promise<void>;
   /** Continues training; with `isStep`, for one iteration. Returns at once. */

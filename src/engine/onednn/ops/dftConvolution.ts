@@ -25,6 +25,7 @@ import {
   toPlanes,
   toSpectrum,
   transform,
+  transformFilters,
   turned,
 } from "./dftSteps.ts";
 import { type BuildContext, type Built, whole } from "./op.ts";
@@ -172,7 +173,7 @@ function addBackward(dft: Dft, name: string, values: BackwardValues, part: SubBa
       const inputs = asFactor(dft, toPlanes(dft, input, spectrum, frequency, horizontal.matrix));
       const filters = fresh(dft, [frequency.planes, weight.dims[1] as number]);
       multiplyPlanes(dft, turned(imageMatrices(dft, inputs)), outputs, filterMatrices(dft, filters));
-      transform(dft, [frequency.filter.transposed, filters, gradients.weight], { accumulate });
+      transformFilters(dft, [frequency.filter.transposed, filters, gradients.weight], { accumulate });
       if (index === 0) addBiasGradient(dft, planes, gradients.bias, isLater);
     }
     if (inputSpectrum) {

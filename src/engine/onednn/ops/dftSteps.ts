@@ -61,9 +61,14 @@ export function mapsLayout(
   return channelsLast(plan.session, [batch, channels, height, width], format);
 }
 
-/** dst ← src · weights, as part of a transform. */
+/** dst ← src · weights, as part of a transform of maps. */
 export function transform(dft: Dft, product: Product, options: ProductOptions = {}): void {
   multiply(dft, "DFT transform", product, options);
+}
+
+/** A transform of filters, or of the gradient of their planes. */
+export function transformFilters(dft: Dft, product: Product, options: ProductOptions = {}): void {
+  multiply(dft, "DFT filters", product, options);
 }
 
 function multiply(
@@ -171,7 +176,7 @@ export function fromPlanes(
 /** Planes of the filters, [plane, pair of channels], of weights [tap, pair of channels]. */
 export function filterPlanes(dft: Dft, weight: Value, { planes, filter }: PlacedFrequency): Value {
   const made = fresh(dft, [planes, weight.dims[1] as number]);
-  transform(dft, [filter.matrix, weight, made]);
+  transformFilters(dft, [filter.matrix, weight, made]);
   return made;
 }
 
