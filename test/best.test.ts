@@ -15,7 +15,7 @@ import { figuresOf, listRuns, readRun } from "../src/runs/runState.ts";
 import { resolve } from "../src/settings/resolve.ts";
 import type { RunSettings } from "../src/settings/settings.ts";
 import { trainClassifier } from "../src/trainer/trainClassifier.ts";
-import { recipes } from "../src/training/recipe.ts";
+import { findRecipe, recipes } from "../src/training/recipe.ts";
 import { scheduleNames } from "../src/training/schedule.ts";
 import { runSweep } from "../src/tuning/sweep.ts";
 import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
@@ -156,6 +156,8 @@ test("an interval that is given replaces that of the recipe, by flag or as a pla
     everyFraction: 0.5,
     factor: 0.1,
   });
+  const listed = { ...findRecipe("photos"), schedule: { kind: "step" as const, at: [0.5], factor: 0.1 } };
+  assert.deepEqual(await scheduleOf({ recipe: listed, everyEpochs: 5 }), { kind: "step", everyEpochs: 5, factor: 0.1 });
   assert.deepEqual(await scheduleOf({ recipe: "photos" }, { "schedule.everyEpochs": 2 }), {
     kind: "step",
     everyEpochs: 2,

@@ -540,12 +540,13 @@ test("a network whose dropout stays active: an answer is a draw, which is said; 
     assert.equal(exit, 0, stderr);
     return { stdout, stderr };
   };
-  const [one, again, other, mean, evaluation] = await Promise.all([
+  const [one, again, other, mean, evaluation, samples] = await Promise.all([
     predict("--seed 1"),
     predict("--seed 1"),
     predict("--seed 2"),
     predict("--seed 1 --samples 50"),
     alexnet("evaluate drawing"),
+    alexnet("evaluate drawing --samples 3"),
   ]);
   assert.equal(again.stdout, one.stdout);
   assert.notEqual(other.stdout, one.stdout);
@@ -555,6 +556,8 @@ test("a network whose dropout stays active: an answer is a draw, which is said; 
     /Dropout is active at evaluation in this network: each prediction is a random sample \(--samples, --seed\)/,
   );
   assert.match(mean.stderr, /each prediction is the mean of 50 random samples/);
-  assert.match(evaluation.stderr, /these results are a random sample \(--seed\)/);
+  assert.match(evaluation.stderr, /these results are a random sample \(--samples, --seed\)/);
+  assert.match(samples.stderr, /these results are the mean of 3 random samples/);
+  assert.notEqual(samples.stdout, evaluation.stdout);
   assert.equal((await alexnet("predict trained image-0.png")).stderr, "");
 });

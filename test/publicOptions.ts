@@ -213,6 +213,7 @@ export type Options = [
       threshold?: number;
       tenCrop?: boolean;
       flip?: boolean;
+      samples?: number;
       onProgress?: Progress;
       onPrediction?: (prediction: { index: number; className: string; predicted: string; loss: number }) => void;
     }

@@ -3,17 +3,19 @@ import assert from "node:assert/strict";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { checkpointFiles } from "../src/checkpoint/checkpointFiles.ts";
 import { evaluationsOf, readLog } from "../src/checkpoint/runLog.ts";
 import { ConfigError, DataError, UsageError } from "../src/errors.ts";
 import { experiments, findExperiment } from "../src/experiments/experiments.ts";
 import type { ExperimentResult } from "../src/experiments/report.ts";
 import { type ReproduceOptions, reproduce } from "../src/experiments/reproduce.ts";
 import { type Changes, scaled } from "../src/experiments/scaledExperiment.ts";
+import { evaluateEnsemble } from "../src/model/evaluateEnsemble.ts";
 import { experimentProblems } from "./experimentRules.ts";
 import { runMain } from "./mainOutput.ts";
 import { root } from "./sourceFiles.ts";
 import { testFolder } from "./testFolder.ts";
-import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { drawingNetwork, lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
 const at = testFolder("reproduce", async (path) => {
   await mkdir(path("data"));
@@ -55,6 +57,7 @@ const cases: Readonly<Record<string, Partial<ReproduceOptions>>> = {
   "ablations-227": { arms: ["all methods", "no weight decay"] },
   "input-224-227": { seeds: 2 },
   "views-ensembles": { settings: { inputSize: 24, dataset: "fashion-mnist" } },
+  "rgb-samples": { settings: { network: { ...drawingNetwork, name: "tiny-drawing" } } },
   "data-size": { arms: ["as they are, 32; 1,000 images", "as they are, 32; 5,000 images"] },
   fit: { arms: ["pad", "stretch"], settings: { inputSize: 28, dataset: undefined, dataDir: undefined } },
   flowers: { settings: { epochs: 2 } },
@@ -174,6 +177,16 @@ test("views-ensembles: an ensemble's error is that of the evaluation, stored onc
   await writeFile(file, JSON.stringify({ "alexnet-small": { ...made["alexnet-small"], "1 network, one view": 0.5 } }));
   const { result } = await reproduce("views-ensembles", small("views-ensembles", cases["views-ensembles"]));
   assert.equal(result?.arms[0]?.measures["1 network, one view"]?.mean, 0.5);
+});
+
+test("rgb-samples: one sample is the plain evaluation, and more samples are evaluations of their own", async () => {
+  const { arms } = await resultsOf("rgb-samples");
+  const weights = checkpointFiles(join(at("rgb-samples"), arms[0]?.runs[0]?.directories[0] ?? "")).last;
+  for (const samples of [1, 4]) {
+    const evaluation = await evaluateEnsemble([weights], { samples, threads: 1, batchSize: 64, limit: 40 });
+    const name = `${samples} sample${samples === 1 ? "" : "s"}`;
+    assert.equal(arms[0]?.measures[name]?.values[0], 1 - (evaluation?.top1Accuracy ?? 0));
+  }
 });
 
 test("an experiment that was stopped in its second trial ends as one that was not", async () => {

@@ -48,6 +48,19 @@ export const imageArgument: ArgumentSpec = { name: "<image>", help: `${readForma
 
 export const jsonOption: OptionSpec = { flags: "--json", help: "print the result as JSON" };
 
+export const samplesOption: OptionSpec = {
+  flags: "--samples <n>",
+  help: "average n stochastic predictions (networks that keep dropout on at evaluation)",
+  parse: positiveInteger,
+  default: 1,
+};
+
+/** Note on results that depend on random numbers. `subject` includes its verb. */
+export function randomnessNote(subject: string, samples: number): string {
+  const drawn = samples === 1 ? "a random sample" : `the mean of ${samples} random samples`;
+  return `Dropout is active at evaluation in this network: ${subject} ${drawn} (--samples, --seed).`;
+}
+
 export const thresholdOption: OptionSpec = {
   flags: "--threshold <p>",
   help: "minimum probability for a class to be present, from 0 to 1; below it, an image shows none (default: the weights' own; 0.5 in multi-label networks)",

@@ -45,7 +45,7 @@ export async function evaluateSeed(
   for (const { name: arm } of arms) {
     const own = trials.filter(({ trial }) => trial.arm.name === arm);
     if (own.some(({ status }) => status === "diverged")) continue;
-    for (const { name, networks, tenCrop, flip, split, limit } of evaluations) {
+    for (const { name, networks, tenCrop, flip, samples, split, limit } of evaluations) {
       if (made[arm]?.[name] !== undefined) continue;
       const paths = own.slice(0, networks).map(({ run }) => checkpointFiles(join(output, run)).last);
       const most = limitOf({ ...base, ...own[0]?.trial.values }, { split, limit });
@@ -55,6 +55,7 @@ export async function evaluateSeed(
         signal,
         ...(tenCrop ? { tenCrop } : {}),
         ...(flip ? { flip } : {}),
+        ...(samples === undefined ? {} : { samples }),
         ...(split ? { split } : {}),
         ...(most === undefined ? {} : { limit: most }),
         ...(onProgress ? { onProgress } : {}),

@@ -30,6 +30,8 @@ export interface EvaluationSpec {
   readonly networks: number;
   readonly tenCrop?: true;
   readonly flip?: true;
+  /** Number of stochastic predictions per image that are averaged, for a network whose dropout is active at evaluation. Default 1. */
+  readonly samples?: number;
   /** Default: the test images. */
   readonly split?: "train";
   readonly limit?: number;

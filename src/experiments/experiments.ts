@@ -11,6 +11,7 @@ import { largeBatch } from "./largeBatch.ts";
 import { lrnCifar10 } from "./lrnCifar10.ts";
 import { modernFashion, modernSmall } from "./modernRecipes.ts";
 import { reluTanh } from "./reluTanh.ts";
+import { rgbSamples } from "./rgbSamples.ts";
 import { viewsEnsembles } from "./viewsEnsembles.ts";
 
 /** All experiments, in the order of the list. */
@@ -21,6 +22,7 @@ export const experiments: readonly Experiment[] = [
   ablationsFashion,
   input224,
   viewsEnsembles,
+  rgbSamples,
   dataSize,
   fit,
   flowers,

@@ -2,12 +2,12 @@
 import type { Model } from "../checkpoint/metadata.ts";
 import type { InferencePrecision } from "../engine/engine.ts";
 import { copyOfInput, type ImageInput, loadDecoder, nameOfInput, readImageInput } from "../image/files/imageInput.ts";
-import { viewsOf } from "../image/prepare/views.ts";
 import type { HeadName } from "../network/head.ts";
 import { sizeOf } from "../shape.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
 import { type CallQueue, createCallQueue } from "./callQueue.ts";
 import type { EvaluationDataOptions } from "./evaluationData.ts";
+import { evaluationViews } from "./evaluationViews.ts";
 import { type ClassModel, type OpenOptions, openClassModel } from "./openModel.ts";
 import { type ClassScore, noteSingleLabels, type PredictOptions, requireThreshold } from "./predictRows.ts";
 import { createPredict, type EvaluateSplitOptions, evaluateInTurns, type ImageReader, unlessAborted } from "./turns.ts";
@@ -86,7 +86,7 @@ async function evaluateModel(
   requireThreshold(options.threshold);
   const { preprocessing } = model;
   // Refuses unsuitable views before the data set is loaded.
-  viewsOf(preprocessing, options);
+  evaluationViews(opened, options);
   // Modules that read data sets are loaded here, so that a first prediction does not wait for them.
   const { loadEvaluationData } = await import("./evaluationData.ts");
   const { createThreadedPreparation } = await import("../dataset/prepare/threadedPreparation.ts");

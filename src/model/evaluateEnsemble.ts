@@ -1,6 +1,5 @@
 /** Evaluation of an ensemble of trained networks. */
 import { createThreadedPreparation } from "../dataset/prepare/threadedPreparation.ts";
-import { viewsOf } from "../image/prepare/views.ts";
 import { checkSamePictures, columnsOf, type Member, scoreEnsemble } from "../training/evaluation/ensemble.ts";
 import { evaluateInDetail } from "../training/evaluation/evaluate.ts";
 import type { Evaluation } from "../training/evaluation/metrics.ts";
@@ -9,6 +8,7 @@ import { scoreSplit } from "../training/evaluation/scores.ts";
 import type { EvaluateRunOptions } from "./classifier.ts";
 import { checkSameHeads, classesOf, meanThresholds } from "./ensembleModels.ts";
 import { type EvaluationData, loadEvaluationData } from "./evaluationData.ts";
+import { evaluationViews } from "./evaluationViews.ts";
 import { expandFolds } from "./foldRuns.ts";
 import { type ClassModel, type OpenOptions, openClassModel } from "./openModel.ts";
 import { noteSingleLabels } from "./predictRows.ts";
@@ -57,12 +57,12 @@ type Prepared = Omit<Member, "onCorrect">;
 async function membersOf(
   opened: readonly ClassModel[],
   data: EvaluationData[],
-  { tenCrop, flip, seed = 0, threshold, ...options }: EvaluateRunOptions,
+  { tenCrop = false, flip = false, samples = 1, seed = 0, threshold, ...options }: EvaluateRunOptions,
 ): Promise<readonly Prepared[]> {
   const classNames = classesOf(opened);
-  const ways = opened.map(({ file, model }) => ({
-    columns: columnsOf(classNames, model.classNames, file),
-    views: viewsOf(model.preprocessing, { tenCrop, flip }),
+  const ways = opened.map((each) => ({
+    columns: columnsOf(classNames, each.model.classNames, each.file),
+    views: evaluationViews(each, { tenCrop, flip, samples }),
   }));
   const members: Prepared[] = [];
   for (const [i, { path, file, model, isForeign, head, program, threads }] of opened.entries()) {

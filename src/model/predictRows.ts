@@ -61,6 +61,12 @@ export function requireThreshold(threshold: number | undefined): void {
   throw new ConfigError(`threshold: expected a number between 0 and 1, got ${threshold}`);
 }
 
+/** Throws ConfigError for an invalid number of samples. */
+export function requireSamples(samples: number): void {
+  if (Number.isInteger(samples) && samples > 0) return;
+  throw new ConfigError(`samples: expected a whole number above 0, got ${samples}`);
+}
+
 /** The classes of one image, the most probable first, or the error that prevented a prediction. */
 export type RowPrediction = { readonly classes: readonly ClassScore[] } | { readonly error: string };
 
@@ -91,9 +97,7 @@ export async function predictProbabilities(
   count: number,
   { samples = 1, seed = 0 }: Pick<PredictOptions, "samples" | "seed">,
 ): Promise<readonly (Float64Array | string)[]> {
-  if (!Number.isInteger(samples) || samples < 1) {
-    throw new ConfigError(`samples: expected a whole number above 0, got ${samples}`);
-  }
+  requireSamples(samples);
   if (!isRandom) {
     const outputs = await program.forward(images, count, { seed, first: 0 });
     const length = outputs.length / count;

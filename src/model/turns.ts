@@ -4,13 +4,13 @@ import type { Split } from "../dataset/dataset.ts";
 import type { Preparation } from "../dataset/prepare/preparation.ts";
 import { NonFiniteError } from "../errors.ts";
 import type { Image } from "../image/image.ts";
-import { viewsOf } from "../image/prepare/views.ts";
 import { sizeOf } from "../shape.ts";
 import { evaluateInDetail } from "../training/evaluation/evaluate.ts";
 import type { Evaluation, Prediction } from "../training/evaluation/metrics.ts";
 import { thresholdsOf } from "../training/evaluation/multiLabel.ts";
 import { type ScoringProgram, scoreSplit } from "../training/evaluation/scores.ts";
 import type { CallQueue } from "./callQueue.ts";
+import { type AveragingOptions, evaluationViews } from "./evaluationViews.ts";
 import { createPredictionInput } from "./predictionInput.ts";
 import { type ClassScore, type CompiledClassifier, type PredictOptions, predictRows } from "./predictRows.ts";
 
@@ -51,18 +51,11 @@ export function createPredict<Input>(
 }
 
 /** Options of an evaluation. */
-export interface EvaluateSplitOptions {
+export interface EvaluateSplitOptions extends AveragingOptions {
   /** Random seed of dropout that is active at evaluation. Default 0. */
   readonly seed?: number;
   /** Minimum probability of a class that is present, between 0 and 1. Default: those stored with the weights; for a multi-label network, otherwise 0.5. */
   readonly threshold?: number;
-  /**
-   * Averages ten views of each image: the four corners and the centre of the area that its fit keeps, and their reflections. Throws ConfigError if
-   * that area is no larger than the input. Source: Krizhevsky et al. 2012, §4.1.
-   */
-  readonly tenCrop?: boolean;
-  /** Averages each image and its horizontal reflection; `tenCrop` contains it. Source: Simonyan and Zisserman 2015, §3.2. */
-  readonly flip?: boolean;
   /** Called after each evaluated batch. */
   readonly onProgress?: (images: number, of: number) => void;
   /** Called with each image's prediction, in order. */
@@ -77,10 +70,10 @@ export function evaluateInTurns(
   calls: CallQueue,
   split: Split,
   { preparation, input }: { readonly preparation: Preparation; readonly input: Float32Array },
-  { onProgress, onPrediction, signal, seed = 0, tenCrop, flip, threshold }: EvaluateSplitOptions,
+  { onProgress, onPrediction, signal, seed = 0, threshold, ...averaging }: EvaluateSplitOptions,
 ): Promise<Evaluation | undefined> {
   const { model, head } = classifier;
-  const views = viewsOf(model.preprocessing, { tenCrop, flip });
+  const views = evaluationViews(classifier, averaging);
   const program = takingTurns(classifier, calls, input, signal);
   return evaluateInDetail(scoreSplit(program, { split, preparation, seed, views, head, signal }), {
     split,

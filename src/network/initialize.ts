@@ -5,6 +5,13 @@ import { positive } from "../schema.ts";
 import { sizeOf } from "../shape.ts";
 import { type Network, place } from "./network.ts";
 
+const weightSchema = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("gaussian"), deviation: positive }),
+  z.strictObject({ kind: z.literal("xavierUniform") }),
+  z.strictObject({ kind: z.literal("heNormal") }),
+  z.strictObject({ kind: z.literal("pytorch") }),
+]);
+
 /**
  * Initial values. Fan-in is the number of inputs per output, fan-out the number of outputs per input.
  *
@@ -13,15 +20,11 @@ import { type Network, place } from "./network.ts";
  * - `heNormal`: N(0, √(2 / fan-in)). Source: He et al. 2015.
  * - `pytorch`: U(±1 / √fan-in), PyTorch's default for weights and biases of convolutions and linear layers.
  *
- * `ones` lists the layers whose biases start at 1; names that a network lacks are ignored.
+ * `layers` replaces `weight` for single layers, and `ones` lists the layers whose biases start at 1; names that a network lacks are ignored.
  */
 export const initializerSchema = z.strictObject({
-  weight: z.discriminatedUnion("kind", [
-    z.strictObject({ kind: z.literal("gaussian"), deviation: positive }),
-    z.strictObject({ kind: z.literal("xavierUniform") }),
-    z.strictObject({ kind: z.literal("heNormal") }),
-    z.strictObject({ kind: z.literal("pytorch") }),
-  ]),
+  weight: weightSchema,
+  layers: z.optional(z.record(z.string(), weightSchema)),
   bias: z._default(z.enum(["zero", "pytorch"]), "zero"),
   ones: z._default(z.array(z.string()), []),
 });
@@ -66,15 +69,17 @@ export function* initialValues(
   seed: number,
   allocate: (length: number) => Float32Array = (length) => new Float32Array(length),
 ): Generator<{ readonly name: string; readonly values: Float32Array }> {
-  const drawWeight = drawFor(initializer.weight);
+  const { weight, layers = {} } = initializer;
   for (const { layer, parameters } of place(network)) {
     for (const { name: role, shape, fanIn, fanOut, initial } of parameters) {
       const name = `${layer.name}.${role}`;
       const values = allocate(sizeOf(shape));
       const stream = randomStream(seed, `initialize:${name}`);
       if (initial !== undefined) values.fill(initial);
-      else if (shape.length > 1) drawWeight(values, stream, fanIn, fanOut);
-      else if (initializer.ones.includes(layer.name)) values.fill(1);
+      else if (shape.length > 1) {
+        const own = Object.hasOwn(layers, layer.name) ? layers[layer.name] : undefined;
+        drawFor(own ?? weight)(values, stream, fanIn, fanOut);
+      } else if (initializer.ones.includes(layer.name)) values.fill(1);
       else if (initializer.bias === "pytorch") pytorch(values, stream, fanIn, fanOut);
       else values.fill(0);
       yield { name, values };

@@ -195,6 +195,9 @@ function configurationOf(config: RunConfig) {
         ["deviations", recipe.deviations.join("; ") || "none"],
         ...settingRows(config, "recipe"),
         ["initial weights", `${initializer.weight.kind}, biases ${initializer.bias}`],
+        ...Object.entries(initializer.layers ?? {}).map(
+          ([layer, weight]) => [`initial weights of ${layer}`, weight.kind] as const,
+        ),
       ],
     },
     {

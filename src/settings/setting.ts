@@ -178,16 +178,16 @@ export function replaced(json: unknown, place: string, value: unknown): Members 
   return inner === undefined ? others : { ...members, [key]: inner };
 }
 
-/** Alternative paths of the same quantity: a value for one replaces the other. */
-const alternatives: Readonly<Record<string, string>> = {
-  "schedule.everyEpochs": "schedule.everyFraction",
-  "schedule.everyFraction": "schedule.everyEpochs",
-};
+/** Alternative paths of the same quantity: a value for one replaces the others. */
+const alternatives: readonly (readonly string[])[] = [
+  ["schedule.everyEpochs", "schedule.everyFraction", "schedule.at"],
+];
 
-/** A recipe with a value at a path, replacing its alternative. */
+/** A recipe with a value at a path, replacing its alternatives. */
 export function withPlace(recipe: Members, place: string, value: unknown): Members {
-  const alternative = Object.hasOwn(alternatives, place) ? alternatives[place] : undefined;
-  return replaced(alternative === undefined ? recipe : replaced(recipe, alternative, undefined), place, value);
+  const others = alternatives.find((paths) => paths.includes(place)) ?? [];
+  const without = others.reduce((left, other) => replaced(left, other, undefined), recipe);
+  return replaced(without, place, value);
 }
 
 function membersOf(json: unknown): Members {

@@ -33,11 +33,11 @@ export function inputOf({
 
 /** Fit of a recipe's images to an input. */
 export function newFitting(
-  { fit, filter }: Pick<Recipe, "fit" | "filter">,
+  { fit, filter, shorterSide }: Pick<Recipe, "fit" | "filter" | "shorterSide">,
   channels: 1 | 3,
   { width, height }: PixelSize,
 ): Fitting {
-  return { size: [height, width], channels, fit: createFit(fit, { width, height }), resize: filter };
+  return { size: [height, width], channels, fit: createFit(fit, { width, height }, shorterSide), resize: filter };
 }
 
 /**

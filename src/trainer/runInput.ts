@@ -67,15 +67,11 @@ async function prepareNative(plan: InputPlan, options: LoadOptions, observer: Tr
   return fitInput(plan.recipe, sized, dataset, own, { scale: scaleOfWeights(plan, own), observer });
 }
 
-function fittingOf(
-  { recipe: { fit, filter }, initFrom }: InputPlan,
-  channels: 1 | 3,
-  { width, height }: PixelSize,
-): Fitting {
+function fittingOf({ recipe, initFrom }: InputPlan, channels: 1 | 3, { width, height }: PixelSize): Fitting {
   const own = initFrom?.from.model.preprocessing;
-  const isSame = own?.fit.kind === fit && own.size[0] === height && own.size[1] === width;
-  const fitting = newFitting({ fit, filter }, channels, { width, height });
-  return isSame ? { ...fitting, fit: own.fit } : fitting;
+  const isSame = own?.fit.kind === recipe.fit && own.size[0] === height && own.size[1] === width;
+  const fitting = newFitting(recipe, channels, { width, height });
+  return isSame && recipe.shorterSide === undefined ? { ...fitting, fit: own.fit } : fitting;
 }
 
 /** Pixel scale of the initial weights; undefined to use the data set's. */

@@ -60,6 +60,8 @@ export const recipeSchema = z.strictObject({
   initializer: initializerSchema,
   /** Fit of images to the input's size. */
   fit: z._default(z.enum(fitNames), "resize"),
+  /** Shorter side of an image before it is cropped, in pixels; absent for 256 with an input of 224 or 227, otherwise 8/7 of the input. */
+  shorterSide: z.optional(positiveInt),
   filter: z._default(z.enum(filters), "bilinear"),
   augmentation: z._default(augmentationSchema, {}),
   /** Scaling of pixels, see `normalizationNames`. */

@@ -68,6 +68,16 @@ test("step: the end of a last epoch that is cut short reduces nothing", () => {
   assert.equal(factor, 1);
 });
 
+test("step: × factor at the ends of the epochs that complete the listed fractions of the run", () => {
+  const schedule = scheduleSchema.parse({ kind: "step", at: [140 / 160, 150 / 160] });
+  assert.deepEqual(schedule, { kind: "step", at: [140 / 160, 150 / 160], factor: 0.1 });
+  const after = factors(schedule, Array(160).fill(0.5));
+  assertFactors(
+    [139, 140, 149, 150, 160].map((epochs) => after[epochs - 1] as number),
+    [1, 0.1, 0.1, 0.01, 0.01],
+  );
+});
+
 test("plateau: × factor after `patience` evaluations without a better one, and patience starts again", () => {
   const schedule: Schedule = { kind: "plateau", factor: 0.1, patience: 2, reductions: 3 };
   const accuracies = [0.5, 0.5, 0.6, 0.6, 0.59, 0.58, 0.6, 0.61, 0.6, 0.6];
@@ -107,6 +117,9 @@ test("schedules: the paper's values are the defaults; what makes no sense is ref
     { kind: "cosine", floor: 1 },
     { kind: "step", everyFraction: 1.5 },
     { kind: "step", everyEpochs: 0.5 },
+    { kind: "step", at: [1] },
+    { kind: "step", at: [] },
+    { kind: "step", at: [0.5], everyFraction: 0.5 },
     { kind: "step", everyEpochs: 1, factor: 1 },
     { kind: "plateau", patience: 0 },
     { kind: "constant", factor: 0.1 },

@@ -11,17 +11,26 @@ const usualFraction = 1 / 3;
 
 /**
  * × factor after every `everyEpochs` epochs, or after every `everyFraction` of the run's epochs; with both, after the longer of the two, so that a
- * recipe's interval scales with a longer run. The learning rate changes at the end of the epoch in which the interval ends.
+ * recipe's interval scales with a longer run. `at` lists single fractions of the run instead, as torch.optim.lr_scheduler.MultiStepLR lists epochs. The
+ * learning rate changes at the end of the epoch in which the interval ends.
  */
 const step = z.pipe(
-  z.strictObject({
-    kind: z.literal("step"),
-    everyEpochs: z.exactOptional(positiveInt),
-    everyFraction: z.exactOptional(z.number().check(z.positive(), z.lte(1))),
-    factor: z._default(properFraction, 0.1),
-  }),
+  z
+    .strictObject({
+      kind: z.literal("step"),
+      everyEpochs: z.exactOptional(positiveInt),
+      everyFraction: z.exactOptional(z.number().check(z.positive(), z.lte(1))),
+      at: z.exactOptional(z.array(properFraction).check(z.minLength(1))),
+      factor: z._default(properFraction, 0.1),
+    })
+    .check(
+      z.refine(
+        ({ everyEpochs, everyFraction, at }) => !at || (everyEpochs ?? everyFraction) === undefined,
+        "expected either at, or everyEpochs and everyFraction",
+      ),
+    ),
   z.transform((schedule) =>
-    schedule.everyEpochs === undefined ? { everyFraction: usualFraction, ...schedule } : schedule,
+    schedule.everyEpochs === undefined && !schedule.at ? { everyFraction: usualFraction, ...schedule } : schedule,
   ),
 );
 
@@ -160,15 +169,23 @@ function fractionOfCycle(fraction: number, cycles: number, growth: number): numb
   return Math.min(1, Math.max(0, left));
 }
 
+type Intervals = Pick<Extract<Schedule, { kind: "step" }>, "everyEpochs" | "everyFraction" | "at">;
+
+/** Number of intervals of a step schedule that have ended after `done` epochs. */
+function intervalsEnded({ everyEpochs = 0, everyFraction = 0, at }: Intervals, done: number, total: number): number {
+  // The third interval of a third of 31 epochs ends after epoch 31 regardless of rounding.
+  if (at) return at.filter((fraction) => done >= fraction * total - 1e-9).length;
+  return Math.floor(done / Math.max(everyEpochs, everyFraction * total) + 1e-9);
+}
+
 const kinds: { readonly [K in ScheduleName]: ScheduleKind<Extract<Schedule, { kind: K }>> } = {
   constant: unchanged,
   step: {
     ...unchanged,
-    dependsOnEpochs: ({ everyFraction }) => everyFraction !== undefined,
-    afterEpoch: ({ factor, everyEpochs = 0, everyFraction = 0 }, state, { done, total }) => ({
+    dependsOnEpochs: ({ everyEpochs, everyFraction }) => everyEpochs === undefined || everyFraction !== undefined,
+    afterEpoch: ({ factor, ...interval }, state, { done, total }) => ({
       ...state,
-      // The third interval of a third of 31 epochs ends after epoch 31 regardless of rounding.
-      factor: factor ** Math.floor(done / Math.max(everyEpochs, everyFraction * total) + 1e-9),
+      factor: factor ** intervalsEnded(interval, done, total),
     }),
   },
   plateau: {

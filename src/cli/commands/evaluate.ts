@@ -12,7 +12,9 @@ import {
   inferencePrecision,
   positiveInteger,
   properFraction,
+  randomnessNote,
   runArgument,
+  samplesOption,
   seed,
   thresholdOption,
 } from "../options.ts";
@@ -43,6 +45,7 @@ export const evaluate: CommandSpec = {
     },
     settingOption("maxBad"),
     { flags: "--batch-size <n>", help: "images per batch", parse: positiveInteger, default: 128 },
+    samplesOption,
     {
       flags: "--seed <n>",
       help: "random seed of networks that keep dropout on at evaluation",
@@ -104,6 +107,7 @@ interface EvaluateFlags extends InferencePrecisionFlags, ImportFacts, TableFlags
   readonly limit?: number;
   readonly maxBad?: number;
   readonly batchSize: number;
+  readonly samples: number;
   readonly seed: number;
   readonly engine?: EngineName;
   readonly threads?: number;
@@ -157,7 +161,7 @@ async function evaluateRuns(paths: readonly string[], flags: EvaluateFlags, invo
 
 /** True if temperature or threshold are fitted. Wrong usage with flags that contradict it. */
 function fitsDecision(paths: readonly string[], flags: EvaluateFlags, invocation: Invocation): boolean {
-  const { temperature, coverage, maxError, threshold, split, tenCrop, flip } = flags;
+  const { temperature, coverage, maxError, threshold, split, tenCrop, flip, samples } = flags;
   if (tenCrop && flip) invocation.fail("--ten-crop includes the reflections of --flip; omit one");
   if (coverage !== undefined && maxError !== undefined) invocation.fail("--coverage excludes --max-error; omit one");
   const isGoal = coverage !== undefined || maxError !== undefined;
@@ -166,8 +170,8 @@ function fitsDecision(paths: readonly string[], flags: EvaluateFlags, invocation
     invocation.fail("--coverage and --max-error exclude --threshold and --temperature remove");
   }
   if (paths.length > 1) invocation.fail("--temperature, --coverage and --max-error require one run");
-  if (split !== undefined || tenCrop || flip) {
-    invocation.fail("--temperature, --coverage and --max-error exclude --split, --ten-crop and --flip");
+  if (split !== undefined || tenCrop || flip || samples > 1) {
+    invocation.fail("--temperature, --coverage and --max-error exclude --split, --ten-crop, --flip and --samples");
   }
   return true;
 }
@@ -189,7 +193,7 @@ function progressOfStages() {
 async function report(
   { heading, title, evaluation, isRandom }: Measured,
   table: string,
-  { json, csv, plots }: Pick<EvaluateFlags, "json" | "csv" | "plots">,
+  { json, csv, plots, samples }: Pick<EvaluateFlags, "json" | "csv" | "plots" | "samples">,
 ): Promise<void> {
   if (json) printJson(evaluation);
   else if (csv === STANDARD_OUTPUT) await standardTable.append(table);
@@ -197,8 +201,7 @@ async function report(
     const { formatEvaluation } = await import("../../report/tables/evaluation.ts");
     print(`${heading}\n${formatEvaluation(evaluation)}`);
   }
-  if (isRandom)
-    printError("Dropout is active at evaluation in this network: these results are a random sample (--seed).");
+  if (isRandom) printError(randomnessNote("these results are", samples));
   if (csv !== undefined && csv !== STANDARD_OUTPUT) {
     const { writeFileDurably } = await import("../../checkpoint/durable.ts");
     await writeFileDurably(csv, table);

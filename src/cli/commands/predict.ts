@@ -8,7 +8,14 @@ import type { Classifier } from "../../model/classifier.ts";
 import { type ClassScore, shownClasses } from "../../model/predictRows.ts";
 import { formatPredictions } from "../../report/tables/terminal.ts";
 import { foreignOpening, inferenceOptions, modelArgument } from "../importOptions.ts";
-import { inferencePrecision, positiveInteger, seed, thresholdOption } from "../options.ts";
+import {
+  inferencePrecision,
+  positiveInteger,
+  randomnessNote,
+  samplesOption,
+  seed,
+  thresholdOption,
+} from "../options.ts";
 import { print, printError, printJson, printProblem, refuseMixedOutput, unicodeOutput } from "../output.ts";
 import type { PredictFlags } from "../predictMany.ts";
 import { imageProgress } from "../progress.ts";
@@ -29,12 +36,7 @@ export const predict: CommandSpec = {
       parse: positiveInteger,
       default: 5,
     },
-    {
-      flags: "--samples <n>",
-      help: "average n stochastic predictions (networks that keep dropout on at evaluation)",
-      parse: positiveInteger,
-      default: 1,
-    },
+    samplesOption,
     { flags: "--seed <n>", help: "random seed of those predictions", parse: seed, default: 0 },
     thresholdOption,
     {
@@ -148,10 +150,7 @@ async function predictEach(
     }
   }
   if (json) printJson(results);
-  if (classifier.isRandom) {
-    const draws = samples === 1 ? "a random sample" : `the mean of ${samples} random samples`;
-    printError(`Dropout is active at evaluation in this network: each prediction is ${draws} (--samples, --seed).`);
-  }
+  if (classifier.isRandom) printError(randomnessNote("each prediction is", samples));
 }
 
 /** Value of `<image>` for standard input. */

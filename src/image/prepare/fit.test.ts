@@ -180,6 +180,13 @@ describe("random-resized-crop", () => {
 });
 
 describe("what does not fit is refused", () => {
+  test("shorter sides", () => {
+    const size = { width: 24, height: 24 };
+    assert.deepEqual(createFit("crop", size), { kind: "crop", shorterSide: 27 });
+    assert.deepEqual(createFit("crop", size, 32), { kind: "crop", shorterSide: 32 });
+    assert.throws(() => createFit("pad", size, 32), /^ConfigError: shorterSide: expected a fit that crops, got pad; /);
+  });
+
   test("inputs", () => {
     const fit = createFit("crop", { width: 20, height: 20 });
     assert.equal(fitProblem(fit, { width: 20, height: 19 }), "fit crop: expected a square input, got 19×20");

@@ -6,6 +6,7 @@
  * Source of the arithmetic, including rounding: torchvision.transforms (Resize, CenterCrop, RandomResizedCrop).
  */
 import * as z from "zod/mini";
+import { ConfigError } from "../../errors.ts";
 import { positive, positiveInt } from "../../schema.ts";
 import { type PixelSize, type Rectangle, wholeOf } from "../image.ts";
 import { anywhere, centre, type Draw, randomPart, scaledTo } from "./windows.ts";
@@ -186,9 +187,18 @@ export const fitDescriptions: readonly (readonly [name: FitName, description: st
   kinds[name].description,
 ]);
 
-/** A fit with its default options for an input size. */
-export function createFit(name: FitName, size: PixelSize): Fit {
-  return kinds[name].create(size);
+/**
+ * A fit with its default options for an input size, or with another shorter side.
+ *
+ * Throws ConfigError for a shorter side if the fit has none.
+ */
+export function createFit(name: FitName, size: PixelSize, side?: number): Fit {
+  const fit: Fit = kinds[name].create(size);
+  if (side === undefined) return fit;
+  if ("shorterSide" in fit) return { ...fit, shorterSide: side };
+  throw new ConfigError(
+    `shorterSide: expected a fit that crops, got ${name}; omit it, or use the fit crop or random-resized-crop`,
+  );
 }
 
 function kindOf<F extends Fit>(fit: F): FitKind<F> {
