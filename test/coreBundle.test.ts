@@ -9,7 +9,7 @@ import { launchChromium, skippedWithoutChromium } from "./browser.ts";
 import { root } from "./sourceFiles.ts";
 
 /** All of the entry point, as `import * as core` would keep it. */
-const BUDGET_BYTES = 69_000;
+const BUDGET_BYTES = 71_000;
 
 const options = {
   absWorkingDir: root,
