@@ -232,7 +232,9 @@ export function sumCode(product: Product, { splits }: Tile, operands: readonly O
   return elementwise(operands, {
     helpers: finish,
     count: `${rows} * ${quads * groups}`,
-    body: `let n = i % ${quads} * 4;
+    // Layouts of pipelines contain what the code names.
+    body: `_ = step.images;
+  let n = i % ${quads} * 4;
   let rows = ${rows};
   let m = i / ${quads} % rows;
   let group = i / (${quads}u * rows);
