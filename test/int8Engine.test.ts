@@ -5,6 +5,7 @@ import type { CompileRequest } from "../src/engine/engine.ts";
 import { createOneDnnEngine } from "../src/engine/onednn/onednn.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
 import { ConfigError } from "../src/errors.ts";
+import { foldedNetwork } from "../src/formats/foldScales.ts";
 import type { Int8Scheme } from "../src/int8.ts";
 import { adaptiveAveragePool2d, conv2d, dropout, flatten, linear, maxPool2d, relu } from "../src/layers/kinds.ts";
 import { findNetwork, networks } from "../src/network/alexnet.ts";
@@ -63,7 +64,7 @@ describe("int8 on oneDNN", () => {
    * twentieth of what rounding itself costs is more than that does through eight layers.
    */
   const whole = findNetwork("alexnet-small");
-  for (const network of [everyKind, whole, ...networks.map(upToPool)]) {
+  for (const network of [everyKind, whole, ...networks.map((one) => upToPool(foldedNetwork(one)))]) {
     it(`computes what the exported file does on integer operators: ${network.name}, ${network.layers.length} layers`, async () => {
       const { f32, simulated, runtime, int8 } = await compared(weighted(network), imagesFor(network, COUNT));
       const [cost, measured] = [distance(f32, simulated), distance(f32, int8)];
