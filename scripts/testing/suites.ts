@@ -43,7 +43,6 @@ const suites = {
     "test/caffe.test.ts",
     "test/cli.test.ts",
     "test/completion.test.ts",
-    "test/conformance/stacks.test.ts",
     "test/conformance/tensors.test.ts",
     "test/imageInputs.test.ts",
     "test/launcher.test.ts",
