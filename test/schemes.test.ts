@@ -38,7 +38,6 @@ const updates = [
 
 /** LARS needs the norm of each tensor, of which a process has a part. */
 const optimizers = [
-  ["towers", ["--optimizer", "adam"]],
   ["towers", ["--optimizer", "lars", "--learning-rate", "4", "--base-batch-size", "16"]],
   ["hybrid", ["--optimizer", "adam"]],
 ] as const;

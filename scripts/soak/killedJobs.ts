@@ -56,7 +56,7 @@ export async function killedJobs({ scale }: Pick<SoakOptions, "scale">): Promise
           });
         },
       };
-      // The smallest form, of one round, is towers and hybrid: the tests kill jobs that train in parallel by data.
+      // The smallest form, of one round, is towers and hybrid.
       figures.push(...(await killJobs(jobs, rounds, 1 + i)));
     }
     return figures;
