@@ -9,6 +9,8 @@ import { join, relative, resolve } from "node:path";
 import { Readable } from "node:stream";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
+import { findOneDnn } from "../src/engine/onednn/native/find.ts";
+import { readLibraryFolder, setupFolder } from "../src/engine/onednn/native/libraryFolder.ts";
 import { COMPILED_FOLDER, compileCheckout } from "./testing/compile.ts";
 import { allTests, runsAlone, suiteNames, suiteTests } from "./testing/suites.ts";
 
@@ -49,12 +51,22 @@ async function* runFiles(files: readonly string[]): AsyncGenerator<TestEvent> {
     yield { type: "test:diagnostic", data: { nesting: 0, message: `${name} ${count}` } };
 }
 
+/** Tests have caches of their own: a oneDNN that was set up in the user's cache is found by the dynamic linker instead. */
+function exposeSetupFolder(): void {
+  const folder = setupFolder();
+  const used = findOneDnn().find(({ supported }) => supported);
+  if (used === undefined || used.path !== readLibraryFolder(folder)?.file) return;
+  const before = process.env["LD_LIBRARY_PATH"];
+  process.env["LD_LIBRARY_PATH"] = before ? `${folder}:${before}` : folder;
+}
+
 async function runAll(files: readonly string[]): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "alexnet-compiled-"));
   process.once("exit", () => rmSync(folder, { recursive: true }));
   process.once("SIGINT", () => process.exit(130));
   const { importArguments } = await compileCheckout(folder);
   process.env[COMPILED_FOLDER] = folder;
+  exposeSetupFolder();
   // OpenMP threads that spin while waiting would slow down the other file's process.
   process.env["OMP_WAIT_POLICY"] ??= "passive";
   // The processes that run the files inherit these.
