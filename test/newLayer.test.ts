@@ -19,6 +19,9 @@ const REGENERATE =
   `the patch no longer fits the sources. In a clean checkout: git apply --reject ${PATCH}; mend by hand what the .rej files hold; ` +
   `git diff -U1 -- src docs test > /tmp/leakyRelu.patch; git checkout -- src docs test; git clean -f '*.rej'; mv /tmp/leakyRelu.patch ${PATCH}`;
 
+/** The patch is applied by git, which set-up does not require. */
+const skip = !process.env["CI"] && spawnSync("git", ["--version"]).error !== undefined && "git is not installed";
+
 let folder: string;
 
 before(() => {
@@ -64,7 +67,7 @@ test("a layer added touches at most 9 files of src/", () => {
   assert.ok(touched.length >= 5 && touched.length <= 9, touched.join(", "));
 });
 
-test("once a kind has options, the compiler names every list that lacks it", () => {
+test("once a kind has options, the compiler names every list that lacks it", { skip }, () => {
   apply(`--include=${START}`);
   const { status, output } = typeCheck();
   assert.notEqual(status, 0);
@@ -84,7 +87,9 @@ test("once a kind has options, the compiler names every list that lacks it", () 
   );
 });
 
-test("with the rest of the patch it compiles, and passes finite differences and conformance on every engine", () => {
+test("with the rest of the patch it compiles, and passes finite differences and conformance on every engine", {
+  skip,
+}, () => {
   apply(`--exclude=${START}`);
   const { status, output } = typeCheck();
   assert.equal(status, 0, `${REGENERATE}\n${output}`);
