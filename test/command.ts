@@ -1,5 +1,5 @@
 /** Processes that tests start: the command as an installation has it, and others that import TypeScript. */
-import { type ChildProcess, type ChildProcessByStdio, spawn } from "node:child_process";
+import { type ChildProcess, type ChildProcessByStdio, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, openSync, rmSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
@@ -8,6 +8,12 @@ import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { COMPILED_FOLDER, type Compiled, compileCheckout, compiledIn } from "../scripts/testing/compile.ts";
 import { stripsTypes } from "../src/workerModule.ts";
+
+/** Reason to skip a test that needs a program which set-up does not require; false where the program is, and in CI, where the test fails instead. */
+export function skippedWithout(program: string): string | false {
+  if (process.env["CI"] || spawnSync(program, ["--version"]).error === undefined) return false;
+  return `${program} is not installed`;
+}
 
 export interface Outcome {
   /** The exit code; the signal if one ended it. */

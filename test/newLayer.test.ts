@@ -8,6 +8,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs"
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after, before, test } from "node:test";
+import { skippedWithout } from "./command.ts";
 import { root } from "./sourceFiles.ts";
 
 const PATCH = "test/newLayer/leakyRelu.patch";
@@ -19,8 +20,8 @@ const REGENERATE =
   `the patch no longer fits the sources. In a clean checkout: git apply --reject ${PATCH}; mend by hand what the .rej files hold; ` +
   `git diff -U1 -- src docs test > /tmp/leakyRelu.patch; git checkout -- src docs test; git clean -f '*.rej'; mv /tmp/leakyRelu.patch ${PATCH}`;
 
-/** The patch is applied by git, which set-up does not require. */
-const skip = !process.env["CI"] && spawnSync("git", ["--version"]).error !== undefined && "git is not installed";
+/** It applies the patch. */
+const skip = skippedWithout("git");
 
 let folder: string;
 

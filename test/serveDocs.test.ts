@@ -8,6 +8,7 @@ import { after, before, test } from "node:test";
 import { promisify } from "node:util";
 import sharp from "sharp";
 import { openClassifier } from "../src/model/classifier.ts";
+import { skippedWithout } from "./command.ts";
 import { noise } from "./packPictures.ts";
 import { writeColour } from "./servedNetworks.ts";
 import { startServing } from "./serving.ts";
@@ -45,7 +46,7 @@ async function output(command: string, args: readonly string[]): Promise<string>
   return (await promisify(execFile)(command, args, { cwd: folder })).stdout;
 }
 
-test("curl: a body, a form and a data URL", async () => {
+test("curl: a body, a form and a data URL", { skip: skippedWithout("curl") }, async () => {
   const [first = ""] = /^ {4}curl .*$/m.exec(page) ?? [];
   const [script = ""] = blocks("sh");
   const answers = (await output("bash", ["-c", `${first}\n${script}`])).split(/(?<=\})(?=\{"classes")/);
