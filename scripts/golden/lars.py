@@ -2,7 +2,7 @@
 
     /usr/bin/python3 scripts/golden/lars.py
 
-The bowl, its noise and the form of the file are those of optimizers.py: a weight [2, 3] and a bias [2], each a tensor with norms of its own.
+The form of the file is that of optimizers.py. The weight [2, 3] and the bias [2] of the bowl (bowl.py) are tensors with norms of their own.
 """
 
 import json
@@ -12,13 +12,9 @@ import sys
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from threefry import stream, uniform  # noqa: E402
+from bowl import EVERY, SEED, SIZE, STEPS, draw, images_of  # noqa: E402
 
 GOLDEN = pathlib.Path(__file__).parents[2] / "test" / "golden"
-SEED = 1
-STEPS = 1000
-EVERY = 50
-SIZE = 8
 TENSORS = (slice(0, 6), slice(6, 8))
 # Options of the optimizer and of the recipe, by their names in this project.
 OPTIMIZERS = [
@@ -27,10 +23,6 @@ OPTIMIZERS = [
     {"optimizer": {"kind": "lars", "momentum": 0.8, "weightDecay": 0.1, "trustCoefficient": 0.01}, "learningRate": 0.3},
     {"optimizer": {"kind": "lars", "momentum": 0.9, "weightDecay": 0.5}, "learningRate": 1, "accumulate": 2, "clipNorm": 0.4},
 ]
-
-
-def images_of(batch):
-    return 1 + batch % 5
 
 
 def trajectory(case, first, curvature, centre, noise):
@@ -60,11 +52,7 @@ def trajectory(case, first, curvature, centre, noise):
 
 
 def main():
-    def numbers(purpose, length, low, high):
-        return uniform(stream(SEED, purpose), 0, length, low, high).astype(np.float64)
-
-    first, centre = numbers("first", SIZE, -1, 1), numbers("centre", SIZE, -1, 1)
-    curvature, noise = numbers("curvature", SIZE, 0.5, 2), numbers("noise", STEPS * SIZE, -0.5, 0.5).reshape(STEPS, SIZE)
+    first, curvature, centre, noise = draw()
     optimizers = [{**case, "weights": trajectory(case, first, curvature, centre, noise)} for case in OPTIMIZERS]
     golden = {"madeBy": f"scripts/golden/lars.py, numpy {np.__version__}", "seed": SEED, "optimizers": optimizers}
     (GOLDEN / "lars.json").write_text(json.dumps(golden) + "\n")

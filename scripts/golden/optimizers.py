@@ -16,13 +16,9 @@ from torch.optim import lr_scheduler
 from torch.optim.swa_utils import AveragedModel
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from threefry import stream, uniform  # noqa: E402
+from bowl import EVERY, SEED, SIZE, STEPS, draw, images_of, numbers  # noqa: E402
 
 GOLDEN = pathlib.Path(__file__).parents[2] / "test" / "golden"
-SEED = 1
-STEPS = 1000
-EVERY = 50
-SIZE = 8
 # Options of the optimizer and of the recipe, by their names in this project.
 OPTIMIZERS = [
     {"optimizer": {"kind": "sgd", "form": "pytorch", "momentum": 0, "weightDecay": 0.01}, "learningRate": 0.02},
@@ -52,10 +48,6 @@ SCHEDULES = [
     {"schedule": {"kind": "cosine", "floor": 0}, "warmup": 0},
     {"schedule": {"kind": "cosine", "floor": 0.05}, "warmup": 1.5},
 ]
-
-
-def images_of(batch):
-    return 1 + batch % 5
 
 
 def torch_optimizer(parameters, options, rate):
@@ -136,11 +128,7 @@ def rates(case, accuracies):
 
 
 def main():
-    def numbers(purpose, length, low, high):
-        return torch.from_numpy(uniform(stream(SEED, purpose), 0, length, low, high).astype(np.float64))
-
-    first, centre = numbers("first", SIZE, -1, 1), numbers("centre", SIZE, -1, 1)
-    curvature, noise = numbers("curvature", SIZE, 0.5, 2), numbers("noise", STEPS * SIZE, -0.5, 0.5).reshape(STEPS, SIZE)
+    first, curvature, centre, noise = (torch.from_numpy(values) for values in draw())
     accuracies = [float(x) for x in numbers("accuracies", EPOCHS, 0, 1)]
     golden = {
         "madeBy": f"scripts/golden/optimizers.py, torch {torch.__version__}", "seed": SEED, "steps": STEPS, "every": EVERY,

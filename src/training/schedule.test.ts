@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { lowRateWarning } from "./lowRate.ts";
 import { rateScale } from "./rateScale.ts";
 import { recipeSchema, recipes } from "./recipe.ts";
 import {
   advance,
   initialScheduleState,
   learningRateAt,
-  lowRateWarning,
   type RateRecipe,
   type Schedule,
   scheduleNames,

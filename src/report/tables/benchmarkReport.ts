@@ -4,7 +4,7 @@ import type { Direction, InferencePrecision, Precision } from "../../engine/engi
 import type { PlannedWork } from "../../engine/plannedWork.ts";
 import { formatMagnitude, formatPercent } from "../numbers.ts";
 import { wrap } from "../text.ts";
-import { formatWork, type WorkFigures } from "./benchmarkWork.ts";
+import { formatPlanned, formatReduced, formatWork, type WorkFigures } from "./benchmarkWork.ts";
 import { formatJoint, type JointFigures } from "./jointFigures.ts";
 import { type Spread, spread } from "./spread.ts";
 import { type Column, formatTable } from "./terminal.ts";
@@ -230,32 +230,6 @@ function formatInference(networks: readonly NetworkFigures[]): string {
     ...inference.flatMap(({ imagesPerSecond }) => ranged(imagesPerSecond, formatMagnitude)),
   ]);
   return `${formatTable(columns, rows)}\nImages/s.`;
-}
-
-function formatReduced({ network, precision, reduced }: NetworkFigures): readonly string[] {
-  if (!reduced) return [];
-  const { batchSize, steps } = reduced;
-  const step = steps === 1 ? "one step" : `${steps} steps`;
-  return [
-    wrap(`${network}, ${precision}: measured with batch ${batchSize} and ${step}; a larger batch takes too long`),
-  ];
-}
-
-function formatPlanned({ network, precision, planned }: NetworkFigures, batchSize: number): string | undefined {
-  if (!planned) return undefined;
-  const { kernels, pipelines, bytes, leastBytes, tileWaste } = planned;
-  const columns: readonly Column[] = [
-    { heading: "", align: "left" },
-    { heading: "", align: "left", shrinks: true },
-  ];
-  return [
-    wrap(`${network}, ${precision}: planned work of a step on a graphics adapter, batch ${batchSize}`),
-    formatTable(columns, [
-      ["kernels", `${kernels} run, ${pipelines} compiled`],
-      ["bytes", `${formatBytes(bytes)}, ${(bytes / leastBytes).toFixed(2)} × the least`],
-      ["tile waste", formatPercent(tileWaste)],
-    ]),
-  ].join("\n");
 }
 
 const directions: readonly Direction[] = ["forward", "backwardData", "backwardWeights"];
