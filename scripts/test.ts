@@ -11,7 +11,7 @@ import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { findOneDnn } from "../src/engine/onednn/native/find.ts";
 import { readLibraryFolder, setupFolder } from "../src/engine/onednn/native/libraryFolder.ts";
-import { COMPILED_FOLDER, compileCheckout } from "./testing/compile.ts";
+import { COMPILED_FOLDER, type Compiled, compileCheckout } from "./testing/compile.ts";
 import { allTests, runsAlone, suiteNames, suiteTests } from "./testing/suites.ts";
 
 /** Node 20 applies it to each file as a whole; a file that exceeds it is stopped and fails. */
@@ -31,7 +31,7 @@ function countIn({ type, data }: TestEvent): readonly [name: string, count: numb
 }
 
 /** Events of all files, with a single set of counts at the end. */
-async function* runFiles(files: readonly string[]): AsyncGenerator<TestEvent> {
+async function* runFiles(files: readonly string[], moduleOf: Compiled["moduleOf"]): AsyncGenerator<TestEvent> {
   const counts = new Map<string, number>();
   const alone = files.filter((file) => runsAlone(readFileSync(file, "utf8")));
   const groups = [
@@ -40,7 +40,7 @@ async function* runFiles(files: readonly string[]): AsyncGenerator<TestEvent> {
   ];
   for (const { files, concurrency } of groups) {
     if (files.length === 0) continue;
-    for await (const event of run({ files: [...files], concurrency, timeout: TIMEOUT_MS })) {
+    for await (const event of run({ files: files.map(moduleOf), concurrency, timeout: TIMEOUT_MS })) {
       const counted = countIn(event);
       if (!counted) yield event;
       else counts.set(counted[0], (counts.get(counted[0]) ?? 0) + counted[1]);
@@ -64,14 +64,14 @@ async function runAll(files: readonly string[]): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "alexnet-compiled-"));
   process.once("exit", () => rmSync(folder, { recursive: true }));
   process.once("SIGINT", () => process.exit(130));
-  const { importArguments } = await compileCheckout(folder);
+  const { importArguments, moduleOf } = await compileCheckout(folder);
   process.env[COMPILED_FOLDER] = folder;
   exposeSetupFolder();
   // OpenMP threads that spin while waiting would slow down the other file's process.
   process.env["OMP_WAIT_POLICY"] ??= "passive";
   // The processes that run the files inherit these.
   process.execArgv.splice(0, process.execArgv.length, ...importArguments);
-  for await (const text of Readable.from(runFiles(files)).compose(new spec())) process.stdout.write(text);
+  for await (const text of Readable.from(runFiles(files, moduleOf)).compose(new spec())) process.stdout.write(text);
 }
 
 function chosen(given: readonly string[]): readonly string[] {

@@ -14,7 +14,7 @@ import { removeTemporaries } from "../src/checkpoint/durable.ts";
 import { readWeights } from "../src/checkpoint/model.ts";
 import { fillWords, randomStream } from "../src/random.ts";
 import { bitsOf, tinyModel, tinyStores } from "./checkpoints.ts";
-import { importTypeScript } from "./command.ts";
+import { programArguments } from "./command.ts";
 import { dying } from "./dying.ts";
 
 let folder = "";
@@ -99,7 +99,7 @@ for (const [saved, links, best] of [
   });
 }
 
-const child = [...importTypeScript, join(import.meta.dirname, "checkpointProcess.ts")];
+const child = programArguments(join(import.meta.dirname, "checkpointProcess.ts"));
 
 test("kill -9 at random moments of a process that saves all the time", async () => {
   const directory = join(folder, "killed");

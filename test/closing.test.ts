@@ -4,7 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { importTypeScript, run } from "./command.ts";
+import { programArguments, run } from "./command.ts";
 import { modelOf, writeDrawn } from "./drawnModel.ts";
 import { root } from "./sourceFiles.ts";
 import { tinyNetwork } from "./tinyRuns.ts";
@@ -21,7 +21,7 @@ after(() => rm(folder, { recursive: true }));
 
 for (const engine of ["onednn", "wasm", "reference"]) {
   test(`${engine}: every kind of owner`, async () => {
-    const child = [...importTypeScript, join(root, "test/closingProcess.ts"), engine, file];
+    const child = [...programArguments(join(root, "test/closingProcess.ts")), engine, file];
     const { exit, stdout, stderr } = await run(child, { cwd: folder, env: { OMP_WAIT_POLICY: "passive" } });
     assert.equal(exit, 0, `${stdout.trim().split("\n").at(-1)}: ${stderr}`);
   });

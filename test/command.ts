@@ -45,6 +45,11 @@ function argumentsOfImport(): readonly string[] {
   return stripsTypes ? [] : ["--import", import.meta.resolve("tsx")];
 }
 
+/** Arguments under which another process runs a TypeScript file of the checkout. */
+export function programArguments(file: string): readonly string[] {
+  return [...importTypeScript, shared === undefined ? file : compiledIn(shared).moduleOf(file)];
+}
+
 export interface StartOptions {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;

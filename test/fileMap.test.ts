@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, posix } from "node:path";
 import { test } from "node:test";
-import { pathToFileURL } from "node:url";
 import { platformPackages } from "../src/engine/onednn/native/libraryFolder.ts";
 import { codeOnly, root, sourceFiles } from "./sourceFiles.ts";
 import { entryPoints } from "./structureRules.ts";
@@ -73,7 +72,7 @@ for (const entry of entryPoints) {
       "",
       `src/${entry}: only \`export { … } from\` is expected; move the rest to the file it belongs to`,
     );
-    const exported: Record<string, unknown> = await import(pathToFileURL(path).href);
+    const exported: Record<string, unknown> = await import(`../src/${entry}`);
     const named = [...text.matchAll(reExport)].flatMap(([, ofTypes, names = ""]) =>
       ofTypes ? [] : names.split(",").map((name) => name.trim()),
     );

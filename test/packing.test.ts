@@ -5,7 +5,7 @@ import { mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { builtCommand, importTypeScript, run, type StartOptions, start } from "./command.ts";
+import { builtCommand, programArguments, run, type StartOptions, start } from "./command.ts";
 import { bands, writePicture } from "./packPictures.ts";
 import { root as checkout } from "./sourceFiles.ts";
 
@@ -22,7 +22,7 @@ before(async () => {
 after(() => rm(folder, { recursive: true }));
 
 function startPacking(cache: string, options: Partial<StartOptions> = {}, count = COUNT) {
-  const args = [...importTypeScript, "test/packProcess.ts", pictures, join(folder, cache), String(count)];
+  const args = [...programArguments("test/packProcess.ts"), pictures, join(folder, cache), String(count)];
   return start(args, { cwd: checkout, ...options });
 }
 

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import { fileURLToPath } from "node:url";
-import { builtCommand, importTypeScript } from "./command.ts";
+import { builtCommand, programArguments } from "./command.ts";
 import { mpirun, mpiTest, type RunningJob, startJob } from "./mpi/job.ts";
 import { assertSameLog, gone, printed, ranksOf, succeeds, trainFlags } from "./mpi/runs.ts";
 import { lastWeights, timelessLog, writeTinyRun } from "./tinyRuns.ts";
@@ -23,7 +23,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true, force: true }));
 
-const program = (name: string) => [...importTypeScript, join(programs, name)];
+const program = (name: string) => programArguments(join(programs, name));
 const job = (args: readonly string[], env: Readonly<Record<string, string>> = {}): RunningJob =>
   startJob("mpirun", args, { cwd: folder, env: { XDG_CACHE_HOME: folder, ...env } });
 const trainJob = (processes: number, run: string, ...more: readonly string[]) =>

@@ -5,10 +5,11 @@
 import { readFile } from "node:fs/promises";
 import type { InitializeHook, LoadHook, ResolveHook } from "node:module";
 
-/** URLs of the two folders, with a slash at the end. */
+/** URLs: of the two folders, with a slash at the end, and of tsx. */
 export interface Trees {
   readonly checkout: string;
   readonly modules: string;
+  readonly tsx: string;
 }
 
 let trees: Trees;
@@ -22,7 +23,8 @@ const registersNothing = `data:text/javascript,${encodeURIComponent("export func
 
 /** Compiled code imports `.js` where the source imports `.ts`. */
 export const resolve: ResolveHook = (specifier, context, next) => {
-  if (specifier === "tsx/esm/api") return { url: registersNothing, format: "module", shortCircuit: true };
+  if (specifier === "tsx/esm/api" || specifier === trees.tsx)
+    return { url: registersNothing, format: "module", shortCircuit: true };
   const isCompiled = /^\.\.?\/.*\.js$/.test(specifier) && context.parentURL?.endsWith(".ts");
   return next(isCompiled ? specifier.replace(/js$/, "ts") : specifier, context);
 };

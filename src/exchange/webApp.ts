@@ -29,13 +29,13 @@ export const builtNames = {
   licence: "fashion-mnist.LICENSE",
 } as const;
 
-/** Module of a checkout that builds the app. */
-const BUILDER = "scripts/webApp.ts";
+/** Module of a checkout that builds the app. A constant, so that a bundler does not follow it. */
+const BUILDER = "../../scripts/webApp.ts";
 
 /** Reads the app of this package, or builds that of a checkout. Throws DataError for a package without it. */
 export async function readWebApp(): Promise<WebApp> {
   if (import.meta.url.endsWith(".ts")) {
-    const builder = (await import(new URL(BUILDER, packageRoot()).href)) as { buildWebApp(): Promise<WebApp> };
+    const builder = (await import(BUILDER)) as { buildWebApp(): Promise<WebApp> };
     return builder.buildWebApp();
   }
   const { folder, script, style, offline, sample, licence } = builtNames;
