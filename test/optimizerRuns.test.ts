@@ -7,12 +7,13 @@ import { after, before, test } from "node:test";
 import { checkpointFiles } from "../src/checkpoint/checkpointFiles.ts";
 import { withReader } from "../src/checkpoint/safetensorsReader.ts";
 import { openClassifier } from "../src/model/classifier.ts";
-import { type TrainOptions, trainClassifier } from "../src/trainer/trainClassifier.ts";
+import type { TrainOptions } from "../src/trainer/trainClassifier.ts";
 import { optimizerNames } from "../src/training/optimizers/optimizers.ts";
 import { parseRecipe } from "../src/training/recipe.ts";
 import { positionSchema } from "../src/training/state.ts";
 import { assertClose, assertCloseNorm } from "./assertClose.ts";
 import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { trainWithoutReport } from "./trainWithoutReport.ts";
 
 let folder: string;
 before(async () => {
@@ -50,7 +51,7 @@ async function trainTiny(name: string, options: TrainOptions = {}, stopAt?: numb
     if (++iterations === stopAt) controller.abort();
   };
   const given = { network: tinyNetwork, recipe, trainLimit: 200, threads: 1, dataDir: folder, run };
-  await trainClassifier({ ...given, signal: controller.signal, observer: { onProgress }, ...options });
+  await trainWithoutReport({ ...given, signal: controller.signal, observer: { onProgress }, ...options });
   return run;
 }
 
@@ -88,7 +89,7 @@ for (const [i, options] of every.entries()) {
     const kinds = new Set([...values.keys()].map((name) => name.slice(0, name.indexOf("."))));
     assert.equal(kinds.has("average"), average !== undefined);
     assert.equal(kinds.has("accumulated"), accumulate > 1);
-    await trainClassifier({ run: stopped, resume: true });
+    await trainWithoutReport({ run: stopped, resume: true });
     assert.ok((await lastWeights(stopped)).equals(await lastWeights(whole)));
     assert.deepEqual(await timelessLog(stopped), await timelessLog(whole));
     for (const file of ["best", "lastOptimizer"] as const) {
@@ -105,7 +106,7 @@ test("stopped between the batches of one step, whichever batch is the last, it g
     const stopped = await trainTiny(`between-${stopAt}`, options, stopAt);
     const { position } = await contentOf(checkpointFiles(stopped).lastOptimizer);
     assert.equal(position?.sinceStep.batches, (stopAt % 13) % 3);
-    await trainClassifier({ run: stopped, resume: true });
+    await trainWithoutReport({ run: stopped, resume: true });
     assert.ok((await lastWeights(stopped)).equals(await lastWeights(whole)), `${stopAt}`);
   }
 });
@@ -117,7 +118,7 @@ test("stopped in the evaluation of an epoch, its line of the log has the rate of
     const stopped = await trainTiny(`evaluated-${stopAt}`, options, stopAt);
     const { position } = await contentOf(checkpointFiles(stopped).lastOptimizer);
     assert.equal(position?.images, 200, "the epoch lacks its evaluation only");
-    await trainClassifier({ run: stopped, resume: true });
+    await trainWithoutReport({ run: stopped, resume: true });
     assert.deepEqual(await timelessLog(stopped), await timelessLog(whole), `${stopAt}`);
   }
 });
