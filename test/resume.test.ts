@@ -15,10 +15,12 @@ import { withReader } from "../src/checkpoint/safetensorsReader.ts";
 import { AlexNetError } from "../src/errors.ts";
 import { fillUniform, randomStream } from "../src/random.ts";
 import { type TrainOptions, type TrainResult, trainClassifier } from "../src/trainer/trainClassifier.ts";
+import type { TrainObserver } from "../src/trainer/trainObserver.ts";
 import { findRecipe } from "../src/training/recipe.ts";
 import { positionSchema } from "../src/training/state.ts";
 import { builtCommand, type Outcome, type RunningCommand, type StartOptions, start } from "./command.ts";
 import { lastWeights, timelessLog, tinyNetwork, wideNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { trainWithoutReport } from "./trainWithoutReport.ts";
 
 let folder: string;
 let alexnet: string;
@@ -95,19 +97,31 @@ async function trainUpTo(iteration: number, given: TrainOptions): Promise<TrainR
   return trainClassifier({ ...given, signal: controller.signal, observer: { onProgress } });
 }
 
-/** Goes on with a run in this process. Returns what was said. */
-async function resume(run: string, given: TrainOptions = {}): Promise<readonly string[]> {
+/** Resumes a run in this process, up to its report. Returns the messages, and the epoch from which it continued. */
+async function resume(run: string, given: TrainOptions = {}) {
   const messages: string[] = [];
-  const observer = { onMessage: (message: string) => messages.push(message) };
-  await trainClassifier({ run: join(folder, run), resume: true, observer, ...given });
-  return messages;
+  let from = Number.NaN;
+  const observer: TrainObserver = {
+    onMessage: (message) => messages.push(message),
+    onStart: ({ epoch }) => {
+      from = epoch;
+    },
+  };
+  await trainWithoutReport({ run: join(folder, run), resume: true, observer, ...given });
+  return { messages, from };
+}
+
+/** The run of `long`, as options. */
+function longOptions(run: string): TrainOptions {
+  const { trainLimit: _all, ...rest } = options;
+  return { ...rest, threads: 2, epochs: 2, run: join(folder, run) };
 }
 
 /** On two threads, as users have more than one. */
 const long = ["--network", "tiny.json", "--data-dir", "data", "--threads", "2", "--batch-size", "16", "--epochs", "2"];
 
 test("SIGINT, SIGTERM and SIGHUP save in the middle of an epoch; the run goes on to the same weights and log", async () => {
-  assert.equal((await train(...long, "--run", "long")).exit, 0);
+  await trainWithoutReport(longOptions("long"));
   const signals = [
     ["SIGINT", 130],
     ["SIGTERM", 143],
@@ -138,44 +152,36 @@ test("SIGINT, SIGTERM and SIGHUP save in the middle of an epoch; the run goes on
         new RegExp(`^alexnet: ${name}: run directory in use by process ${running.process.pid};`),
       );
     }
-    const again = await train("--run", name, "--resume");
-    assert.equal(again.exit, 0, again.stderr);
-    assert.match(again.stderr, /from epoch [01]\.\d/);
+    // One by the command; the others as it does.
+    if (inUse) {
+      const again = await train("--run", name, "--resume");
+      assert.equal(again.exit, 0, again.stderr);
+      assert.match(again.stderr, /from epoch [01]\.\d/);
+    } else {
+      const { from } = await resume(name);
+      assert.ok(from > 0 && from < 2 && !Number.isInteger(from), `${from}`);
+    }
     await assertSameRun(name, "long");
   });
   await Promise.all(stopped);
 });
 
 test("resumed with more epochs, a run ends with the weights of one that had them from the start", async () => {
-  const short = [...long.slice(0, -1), "1"];
-  assert.equal((await train(...short, "--run", "extended")).exit, 0);
-  const fewer = await train("--run", "extended", "--resume", "--epochs", "0.5");
-  assert.equal(fewer.exit, 1);
-  assert.match(fewer.stderr, /--epochs is 0\.5, the run was started with 1/);
+  const short = (name: string) => ({ ...longOptions(name), epochs: 1 });
+  await trainWithoutReport(short("extended"));
+  await assert.rejects(resume("extended", { epochs: 0.5 }), /--epochs is 0\.5, the run was started with 1/);
   const more = await train("--run", "extended", "--resume", "--epochs", "2");
   assert.equal(more.exit, 0, more.stderr);
   await assertSameRun("extended", "long");
-  assert.equal((await train(...short, "--run", "cosine", "--schedule", "cosine")).exit, 0);
+  await trainWithoutReport({ ...short("cosine"), trainLimit: 64, schedule: "cosine" });
   const refused = await train("--run", "cosine", "--resume", "--epochs", "2");
   assert.equal(refused.exit, 1);
   assert.match(refused.stderr, /the cosine schedule of the run is planned for 1 epoch; start a new run .* --from/);
 });
 
 test("a run of the reference engine is resumed on the WebAssembly engine, if that is asked for", async () => {
-  const short = [
-    "--network",
-    "tiny.json",
-    "--data-dir",
-    "data",
-    "--batch-size",
-    "16",
-    "--train-limit",
-    "64",
-    "--epochs",
-    "1",
-  ];
-  const begun = await train(...short, "--run", "moved", "--engine", "reference");
-  assert.equal(begun.exit, 0, begun.stderr);
+  const { threads: _onednn, ...rest } = options;
+  await trainWithoutReport({ ...rest, trainLimit: 64, epochs: 1, engine: "reference", run: join(folder, "moved") });
   const moved = await train("--run", "moved", "--resume", "--epochs", "2", "--engine", "wasm");
   assert.equal(moved.exit, 0, moved.stderr);
   assert.match(moved.stdout, /images\/s on WebAssembly/);
@@ -185,7 +191,7 @@ test("a run of the reference engine is resumed on the WebAssembly engine, if tha
 
 test("training goes on when nobody reads its output any more", async () => {
   for (const closed of ["stdout", "stderr"] as const) {
-    const running = startTraining([...long, "--run", `closed-${closed}`]);
+    const running = startTraining([...flags, "--epochs", "2", "--run", `closed-${closed}`]);
     running.process[closed]?.destroy();
     assert.equal((await running.outcome).exit, 0);
     assert.ok(existsSync(join(folder, `closed-${closed}`, "report.html")));
@@ -215,7 +221,7 @@ test("a second signal leaves at once", async () => {
   );
 });
 
-test("killed at six random moments of its life, a run ends with the weights and the log of one that was not", async () => {
+test("killed at four random moments of its life, a run ends with the weights and the log of one that was not", async () => {
   const lanes = ["a", "b"].map(async (lane) => {
     const shares = new Float64Array(100);
     fillUniform(randomStream(20, `kill ${lane}`), 0, shares);
@@ -231,9 +237,9 @@ test("killed at six random moments of its life, a run ends with the weights and 
         assert.equal(exit, 0, stderr);
         await assertSameRun(name(), undisturbed.run);
         runs++;
-      } else if (++kills === 3) break;
+      } else if (++kills === 2) break;
     }
-    assert.equal(kills, 3);
+    assert.equal(kills, 2);
     const { exit, stderr } = await train(...flags, "--run", name(), "--resume");
     assert.equal(exit, 0, stderr);
     await assertSameRun(name(), undisturbed.run);
@@ -252,7 +258,7 @@ test("stopped for time, a run has been evaluated, and goes on to the same weight
   assert.match(stdout, /test accuracy \d+\.\d %/);
   const stopped = (await timelessLog(join(folder, "timed"))).at(-1);
   assert.ok(stopped?.testAccuracy !== undefined && (stopped.epoch ?? 2) < 2);
-  assert.equal((await train("--run", "timed", "--resume")).exit, 0);
+  await resume("timed");
   assert.ok((await lastWeights(join(folder, "timed"))).equals(await lastWeights(join(folder, "long"))));
   const isOther = ({ iteration }: { readonly iteration?: number }) => iteration !== stopped.iteration;
   assert.deepEqual(
@@ -384,7 +390,7 @@ test("a damaged last checkpoint: resume takes the one before, says so, and ends 
     const name = `damaged-${i}`;
     await cp(join(folder, "to-damage"), join(folder, name), { recursive: true });
     await damage(join(folder, name, file));
-    const messages = await resume(name);
+    const { messages } = await resume(name);
     assert.equal(messages.length, 1);
     assert.ok(messages[0]?.startsWith(`${join(folder, name, file)}: corrupt`), messages[0]);
     await assertSameRun(name, undisturbed.run);
@@ -408,7 +414,7 @@ test("no checkpoint left to go on from: one message, and nothing is touched", as
 
 test("a disk too full for checkpoints: the old one stays, the run goes on, says so at the end, and can be resumed", async () => {
   const wide: TrainOptions = { ...options, network: wideNetwork, epochs: 3 };
-  await trainClassifier({ ...wide, run: join(folder, "roomy") });
+  await trainWithoutReport({ ...wide, run: join(folder, "roomy") });
   await trainUpTo(30, { ...wide, run: join(folder, "full") });
   const before = await lastWeights(join(folder, "full"));
   // Weights are 820 kB, everything else in a run directory is below 150.
@@ -424,8 +430,7 @@ test("a disk too full for checkpoints: the old one stays, the run goes on, says 
     (await readdir(join(folder, "full"))).filter((name) => name.endsWith("tmp")),
     [],
   );
-  const again = await train("--run", "full", "--resume");
-  assert.equal(again.exit, 0, again.stderr);
+  await resume("full");
   await assertSameRun("full", "roomy");
 });
 
@@ -435,7 +440,7 @@ test("a log and curves that cannot be written do not end a run; the lines come w
   const curves = join(directory, "curves.svg");
   const messages: string[] = [];
   let epochs = 0;
-  await trainClassifier({
+  await trainWithoutReport({
     ...options,
     run: directory,
     observer: {
