@@ -28,6 +28,7 @@ import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { softmax } from "../src/training/evaluation/classHead.ts";
 import { memoryStore } from "./checkpoints.ts";
 import { builtCommand, type Outcome, run, start } from "./command.ts";
+import { runMain } from "./mainOutput.ts";
 import { root } from "./sourceFiles.ts";
 import { drawingNetwork, idx, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 
@@ -53,6 +54,19 @@ function alexnet(args: string, env: Readonly<Record<string, string>> = {}): Prom
   return run([bin, ...args.split(" ").filter((arg) => arg !== "")], { cwd: folder, env });
 }
 
+const withoutOneDnn = (args: string) => alexnet(args, noOneDnn);
+
+/** The command in this process, as from the test's folder: a refusal is the same, without the start of a process. */
+async function inProcess(args: string): Promise<Outcome> {
+  const before = process.cwd();
+  process.chdir(folder);
+  try {
+    return await runMain(...args.split(" ").filter((arg) => arg !== ""));
+  } finally {
+    process.chdir(before);
+  }
+}
+
 /** Two at a time: there are two cores. */
 async function forEach<T>(items: readonly T[], action: (item: T) => Promise<void>): Promise<void> {
   const left = [...items];
@@ -66,8 +80,8 @@ async function forEach<T>(items: readonly T[], action: (item: T) => Promise<void
 const isUsage = /: unknown \(|: unknown;|no data set or folder with this name|expected a name that ends in/;
 
 /** A command that fails with exit 1, or 2 for wrong usage, nothing on standard output, one message, and no new file. */
-async function assertRefused(args: string, message: RegExp, env?: Readonly<Record<string, string>>): Promise<void> {
-  const { exit, stdout, stderr } = await alexnet(args, env);
+async function assertRefused(args: string, message: RegExp, command = inProcess): Promise<void> {
+  const { exit, stdout, stderr } = await command(args);
   assert.equal(exit, isUsage.test(stderr) ? 2 : 1, `${args}: ${stderr}`);
   assert.equal(stdout, "", args);
   assert.match(stderr, /^alexnet: /, args);
@@ -125,12 +139,13 @@ test("wrong usage exits 2, says what is wrong, and does nothing", async () => {
     ["predict trained", /missing required argument 'image'/],
     ["predict trained image-0.png --top 0", /--top/],
   ];
-  await forEach(wrong, async ([args, says]) => {
-    const { exit, stdout, stderr } = await alexnet(args);
+  for (const [i, [args, says]] of wrong.entries()) {
+    // The first three as processes, whose exit code a shell sees.
+    const { exit, stdout, stderr } = await (i < 3 ? alexnet : inProcess)(args);
     assert.equal(exit, 2, `${args}: ${stderr}`);
     assert.equal(stdout, "", args);
     assert.match(stderr, says, args);
-  });
+  }
   assert.deepEqual(await listing(), before);
 });
 
@@ -190,13 +205,13 @@ test("names and files that are not there, or hold something else: one message, e
       /image-0\.png: not a safetensors file; import another program's file with: alexnet import/,
     ],
   ];
-  await forEach(refused, ([args, says]) => assertRefused(args, says));
+  for (const [i, [args, says]] of refused.entries()) await assertRefused(args, says, i < 3 ? alexnet : inProcess);
   assert.deepEqual(await listing(), before);
   assert.deepEqual(await readdir(join(folder, "empty")), []);
 });
 
 test("a run that cannot be started leaves the user's own empty folder where it was", async () => {
-  await assertRefused("train imagenet --run empty", /imagenet/);
+  await assertRefused("train imagenet --run empty", /imagenet/, alexnet);
   assert.deepEqual(await readdir(join(folder, "empty")), []);
 });
 
@@ -225,12 +240,10 @@ test("weights files that are damaged, foreign, or of another shape: one message,
       /4 tensors do not match:\n {2}features\.0\.weight: expected \[8, 1, 5, 5\], got \[8, 25\]\n {2}features\.0\.bias: missing, expected \[8\]\n {2}classifier\.3\.bias: missing, expected \[10\]\n {2}classifier\.9\.bias: not expected, got \[10\]\n$/,
     ],
   ];
-  await forEach(refused, ([file, says]) =>
-    assertRefused(
-      `predict ${file}.safetensors image-0.png`,
-      new RegExp(`^alexnet: ${file}\\.safetensors: (?:${says.source})`),
-    ),
-  );
+  for (const [file, says] of refused) {
+    const message = new RegExp(`^alexnet: ${file}\\.safetensors: (?:${says.source})`);
+    await assertRefused(`predict ${file}.safetensors image-0.png`, message);
+  }
 });
 
 /** A file as other programs write it: one tensor, no metadata. */
@@ -350,7 +363,7 @@ test("evaluate: accuracies, loss and every class, for people and as JSON", async
 });
 
 test("summary --json: the documented fields, for one network and for all", async () => {
-  const one = JSON.parse((await alexnet("summary alexnet --json")).stdout);
+  const one = JSON.parse((await inProcess("summary alexnet --json")).stdout);
   const fields = ["network", "source", "deviations", "input", "batchSize", "layers", "totals", "trainingMemory"];
   assert.deepEqual(Object.keys(one), [...fields, "againstPaper"]);
   const ofLayer = [
@@ -371,12 +384,12 @@ test("summary --json: the documented fields, for one network and for all", async
   assert.deepEqual(one.totals, { parameters: 60965224, neurons: 659272, macs: 724406816, flops: 1448813632 });
   assert.deepEqual(one.input, [3, 227, 227]);
   assert.deepEqual(
-    JSON.parse((await alexnet("summary --json")).stdout),
+    JSON.parse((await inProcess("summary --json")).stdout),
     JSON.parse(JSON.stringify(networks.map((n) => summarize(n)))),
   );
-  const resized = JSON.parse((await alexnet("summary tiny.json --input-size 40 --classes 3 --json")).stdout);
+  const resized = JSON.parse((await inProcess("summary tiny.json --input-size 40 --classes 3 --json")).stdout);
   assert.deepEqual([resized.input, resized.layers.at(-1).outputShape], [[1, 40, 40], [3]]);
-  const batch = JSON.parse((await alexnet("summary alexnet --batch-size 1 --json")).stdout);
+  const batch = JSON.parse((await inProcess("summary alexnet --batch-size 1 --json")).stdout);
   assert.deepEqual([batch.batchSize, batch.layers[0].activationBytes], [1, 4 * 290400]);
 });
 
@@ -413,19 +426,19 @@ test("setup: installs nothing where oneDNN is found, and names the library of AL
     [exit, stdout.replace(/\d+\.\d+ is \/.*:/, "V is FILE:")],
     [0, "oneDNN 2.V is FILE: nothing to install\n"],
   );
-  await assertRefused("setup", /oneDNN: ALEXNET_ONEDNN=\/nonexistent: cannot open/, noOneDnn);
+  await assertRefused("setup", /oneDNN: ALEXNET_ONEDNN=\/nonexistent: cannot open/, withoutOneDnn);
 });
 
 test("without oneDNN: what needs it is refused, and the rest computes in WebAssembly, with a warning", async () => {
   await assertRefused(
     "train --engine onednn --data-dir data --run new",
     /oneDNN: ALEXNET_ONEDNN=\/nonexistent: cannot open shared object file.*; set ALEXNET_ONEDNN to .* 2\.6 or later of 2\.x, or 3\.x/,
-    noOneDnn,
+    withoutOneDnn,
   );
   await assertRefused(
     "evaluate trained --engine onednn",
     /oneDNN: ALEXNET_ONEDNN=\/nonexistent: cannot open/,
-    noOneDnn,
+    withoutOneDnn,
   );
   const tiny = await alexnet("train --network tiny.json --data-dir data --epochs 0.5 --run slow", noOneDnn);
   assert.equal(tiny.exit, 0, tiny.stderr);

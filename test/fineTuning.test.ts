@@ -19,6 +19,7 @@ import { withFeatures } from "../src/trainer/featureCache.ts";
 import { type TrainOptions, type TrainResult, trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { assertClose } from "./assertClose.ts";
 import { lastWeights, timelessLog } from "./tinyRuns.ts";
+import { trainWithoutReport } from "./trainWithoutReport.ts";
 import { writeFiles } from "./writeFiles.ts";
 
 const network: Network = {
@@ -78,7 +79,7 @@ async function pictures(places: readonly number[], each: number): Promise<[path:
 }
 
 function train(run: string, options: TrainOptions = {}): Promise<TrainResult> {
-  return trainClassifier({
+  return trainWithoutReport({
     dataset: few,
     recipe: "photos",
     fit: "resize",
@@ -94,8 +95,8 @@ function train(run: string, options: TrainOptions = {}): Promise<TrainResult> {
 }
 
 /** A fine-tuned run, with what is said of its input left to the weights. */
-function tune(run: string, { fit, ...options }: TrainOptions = {}): Promise<TrainResult> {
-  return trainClassifier({
+function tune(run: string, { fit, ...options }: TrainOptions = {}, train = trainWithoutReport): Promise<TrainResult> {
+  return train({
     dataset: few,
     from: source.run,
     recipe: "photos",
@@ -260,7 +261,7 @@ test("a run with kept features resumes to the bit, its features deleted or not, 
     });
     assert.equal(stopped.end, "interrupt");
     if (isDeleted) await rm(join(base, "cache/alexnet/packs"), { recursive: true });
-    const { end } = await tune(run, { ...settings, resume: true });
+    const { end } = await tune(run, { ...settings, resume: true }, trainClassifier);
     assert.equal(end, "finished");
     assert.deepEqual(await lastWeights(join(base, run)), await lastWeights(undisturbed.run));
     assert.deepEqual(await timelessLog(join(base, run)), await timelessLog(undisturbed.run));

@@ -28,6 +28,7 @@ import { type TrainOptions, type TrainResult, trainClassifier } from "../src/tra
 import { previewAugmentation } from "../src/tuning/augmentPreview.ts";
 import { bmpOf } from "./tiffBmpHeifFiles.ts";
 import { lastWeights, timelessLog } from "./tinyRuns.ts";
+import { trainWithoutReport } from "./trainWithoutReport.ts";
 
 const network: Network = {
   name: "colours",
@@ -86,7 +87,7 @@ async function writePhoto(root: string, name: ColourName, number: number): Promi
 }
 
 function trainOn(run: string, options: TrainOptions = {}): Promise<TrainResult> {
-  return trainClassifier({
+  return trainWithoutReport({
     dataset: photos,
     network,
     recipe: "photos",
@@ -167,7 +168,7 @@ test("interrupted in an epoch with everything random switched on, a run ends wit
   };
   const stopped = await trainOn("cut", { ...options, signal: controller.signal, observer: { onProgress } });
   assert.equal(stopped.end, "interrupt");
-  await trainClassifier({ run: join(base, "cut"), resume: true });
+  await trainWithoutReport({ run: join(base, "cut"), resume: true });
   assert.ok((await lastWeights(join(base, "cut"))).equals(await lastWeights(join(base, "whole"))));
   assert.deepEqual(await timelessLog(join(base, "cut")), await timelessLog(join(base, "whole")));
   await trainOn("other", { ...options, augment: ["flip", "shift", "lighting", "jitter"] });

@@ -29,6 +29,7 @@ import {
 import { readModel, writeModel } from "../src/formats.ts";
 import { openClassifier, type TrainOptions, trainClassifier } from "../src/index.ts";
 import { lastWeights } from "./tinyRuns.ts";
+import { trainWithoutReport } from "./trainWithoutReport.ts";
 
 const size = { width: 4, height: 4 } as const;
 const count = 40;
@@ -444,7 +445,7 @@ test("a run on a data set object: data that fail or an abort leave its checkpoin
   const dataset = fromArrays(images, labels, size);
   const common: TrainOptions = { network, ...settings, epochs: 4, engine: "onednn", threads: 1, precision: "f32" };
   const [whole, stopped] = [join(folder, "whole"), join(folder, "stopped")];
-  await trainClassifier({ ...common, dataset, run: whole });
+  await trainWithoutReport({ ...common, dataset, run: whole });
   const controller = new AbortController();
   const observer = { onEpoch: () => controller.abort() };
   await trainClassifier({ ...common, dataset, run: stopped, signal: controller.signal, observer });
@@ -475,7 +476,7 @@ test("a run on a data set object: data that fail or an abort leave its checkpoin
     fromArrays(images.subarray(16), labels.subarray(1), size),
     /expected the 32 training and 8 test images/,
   );
-  await trainClassifier({ ...common, dataset, run: stopped, resume: true });
+  await trainWithoutReport({ ...common, dataset, run: stopped, resume: true });
   assert.ok((await lastWeights(stopped)).equals(await lastWeights(whole)));
   assert.equal(JSON.parse(await readFile(join(whole, "config.json"), "utf8")).dataset.name, "memory:data");
   const classifier = await openClassifier(whole, { engine: "reference" });

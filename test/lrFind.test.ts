@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { drawRateFigure } from "../src/report/charts/rateFigure.ts";
 import { formatRateChart } from "../src/report/tables/rateChart.ts";
-import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { findLearningRate, type RateFinderOptions } from "../src/tuning/learningRateFinder.ts";
 import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { trainWithoutReport } from "./trainWithoutReport.ts";
 
 let folder: string;
 let options: RateFinderOptions;
@@ -48,7 +48,13 @@ async function assertAsTrained(run: string, given: RateFinderOptions, rate: numb
   assert.deepEqual([end, points.length], ["finished", 40]);
   const losses: number[] = [];
   const onProgress = ({ loss }: { readonly loss: number }) => losses.push(loss);
-  await trainClassifier({ ...given, epochs: 1, learningRate: rate, run: join(folder, run), observer: { onProgress } });
+  await trainWithoutReport({
+    ...given,
+    epochs: 1,
+    learningRate: rate,
+    run: join(folder, run),
+    observer: { onProgress },
+  });
   for (const i of [0, 1, 10, 30]) {
     // `onProgress` tells the mean so far; rates differ by 1e-4 at the end, and so do weights after 30 steps, in bf16 somewhat more.
     const mean = points.slice(0, i + 1).reduce((sum, { loss }) => sum + loss, 0) / (i + 1);

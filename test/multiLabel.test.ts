@@ -12,6 +12,7 @@ import { type TrainOptions, trainClassifier } from "../src/trainer/trainClassifi
 import { colourNames, colourNetwork, colourPhoto } from "./colourPhotos.ts";
 import { runMain } from "./mainOutput.ts";
 import { testFolder } from "./testFolder.ts";
+import { trainWithoutReport } from "./trainWithoutReport.ts";
 import { writeFiles } from "./writeFiles.ts";
 
 const images = 64;
@@ -127,11 +128,11 @@ test("columns of 0 and 1 and lists of labels give the same run, bit for bit", as
   const messages: string[] = [];
   const observer = { onMessage: (message: string) => messages.push(message) };
   const options = { ...common, ...short, dataset: at("photos"), observer };
-  await trainClassifier({ ...options, labels: at("columns.csv"), run: at("columns") });
+  await trainWithoutReport({ ...options, labels: at("columns.csv"), run: at("columns") });
   assert.ok(messages.some((message) => message.includes('labels from 3 columns of 0 and 1, "blue" … "red"')));
   const best = (run: string) => readFile(at(`${run}/best.safetensors`));
   assert.deepEqual(await best("columns"), await best("short"));
-  await trainClassifier({ ...options, labels: at("lists.jsonl"), groupColumn: "patient", run: at("lists") });
+  await trainWithoutReport({ ...options, labels: at("lists.jsonl"), groupColumn: "patient", run: at("lists") });
   assert.ok(messages.some((message) => message.includes('labels from the lists in column "labels", groups from')));
   assert.deepEqual((await readRunConfig(at("lists")))?.dataset.classNames, colourNames);
 });
@@ -147,7 +148,7 @@ test("a resumed run ends with the same weights, bit for bit", async () => {
   };
   const stopped = await trainSeparated("parts", { ...options, signal: stop.signal, observer });
   assert.equal(stopped.end, "interrupt");
-  await trainClassifier({ run: at("parts"), resume: true });
+  await trainWithoutReport({ run: at("parts"), resume: true });
   const last = (run: string) => readFile(at(`${run}/last.safetensors`));
   assert.deepEqual(await last("parts"), await last("whole"));
   const figures = async (run: string) =>
@@ -169,7 +170,7 @@ test("settings for one class per image are refused by name, and those for severa
   const one = { ...single, labelColumn: "red" };
   await assert.rejects(trainClassifier({ ...one, thresholds: "fitted" }), /thresholds: does not apply to .*one class/);
   await assert.rejects(trainClassifier({ ...one, positiveWeights: 2 }), /positiveWeights: does not apply/);
-  await trainClassifier({ ...one, epochs: 1, run: at("single") });
+  await trainWithoutReport({ ...one, epochs: 1, run: at("single") });
   assert.equal((await readRunConfig(at("single")))?.head, undefined);
   const classifier = await openClassifier(at("single"), { threads: 1 });
   const table = { dataset: at("photos"), labels: at("separated.csv"), labelColumn: "tags", labelSeparator: "|" };

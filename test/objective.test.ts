@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { ConfigError } from "../src/errors.ts";
-import { type TrainOptions, trainClassifier } from "../src/trainer/trainClassifier.ts";
+import type { TrainOptions } from "../src/trainer/trainClassifier.ts";
 import { findRecipe } from "../src/training/recipe.ts";
 import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { trainWithoutReport } from "./trainWithoutReport.ts";
 
 let folder: string;
 before(async () => {
@@ -32,7 +33,7 @@ async function run(name: string, options: TrainOptions, stopAfter = Number.POSIT
   const messages: string[] = [];
   const controller = new AbortController();
   let iterations = 0;
-  const result = await trainClassifier({
+  const result = await trainWithoutReport({
     dataDir: folder,
     run: join(folder, name),
     ...options,

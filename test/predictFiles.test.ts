@@ -8,12 +8,12 @@ import { withReader } from "../src/checkpoint/safetensorsReader.ts";
 import { CheckpointError, ConfigError } from "../src/errors.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import { findPictures, predictFiles, writeFeatures } from "../src/model/predictFiles.ts";
-import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import type { Prediction } from "../src/training/evaluation/metrics.ts";
 import { assertClose } from "./assertClose.ts";
 import { builtCommand, type Outcome, run, start } from "./command.ts";
 import { noise, writePicture } from "./packPictures.ts";
 import { drawingNetwork, tinyNetwork } from "./tinyRuns.ts";
+import { trainWithoutReport } from "./trainWithoutReport.ts";
 
 let folder: string;
 let photos: string;
@@ -29,8 +29,8 @@ before(async () => {
     for (let i = 0; i < 7; i++)
       await writePicture(photos, `${name}/${i}.png`, noise(15 * c + i, 30 + i, 45 - 2 * c, 3));
   const options = { dataset: photos, fit: "crop", epochs: 1, batchSize: 8, recipe: "photos", threads: 1 } as const;
-  await trainClassifier({ ...options, network: tinyNetwork, run: join(folder, "tiny") });
-  await trainClassifier({ ...options, network: drawingNetwork, run: join(folder, "drawing") });
+  await trainWithoutReport({ ...options, network: tinyNetwork, run: join(folder, "tiny") });
+  await trainWithoutReport({ ...options, network: drawingNetwork, run: join(folder, "drawing") });
   await mkdir(join(folder, "bad"));
   await writePicture(join(folder, "bad"), "good.png", noise(1, 30, 30, 3));
   await writeFile(join(folder, "bad", "text.png"), "no picture");

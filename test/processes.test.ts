@@ -38,9 +38,9 @@ const weightsOf = (run: string) => lastWeights(join(folder, run));
 
 let whole: Promise<Buffer> | undefined;
 
-/** Weights of a run of two processes and 30 epochs that nothing disturbs. */
+/** Weights of a run of two processes and 16 epochs that nothing disturbs. */
 function undisturbed(): Promise<Buffer> {
-  whole ??= succeeds(trainJob(2, "whole", "--epochs", "30")).then(() => weightsOf("whole"));
+  whole ??= succeeds(trainJob(2, "whole", "--epochs", "16")).then(() => weightsOf("whole"));
   return whole;
 }
 
@@ -105,12 +105,12 @@ mpiTest(
 );
 
 mpiTest("a killed process ends the job, and the run resumes to the bit", minutes(5), async () => {
-  const flags = ["--epochs", "30"];
+  const flags = ["--epochs", "16"];
   const expected = await undisturbed();
   for (const victim of [0, 1]) {
     const run = `killed-${victim}`;
     const running = trainJob(2, run, ...flags);
-    await printed(running, "epoch 5:");
+    await printed(running, "epoch 3:");
     const ranks = ranksOf(running);
     assert.equal(ranks.size, 2);
     const killed = performance.now();
@@ -127,11 +127,11 @@ mpiTest("a killed process ends the job, and the run resumes to the bit", minutes
 });
 
 mpiTest("--max-restarts resumes after a killed process, to the bit", minutes(5), async () => {
-  const flags = ["--epochs", "30", "--processes", "2"];
+  const flags = ["--epochs", "16", "--processes", "2"];
   const running = train("restarted", ...flags, "--max-restarts", "2");
   for (const [restart, epoch] of [
     [1, 3],
-    [2, 7],
+    [2, 6],
   ] as const) {
     await printed(running, `epoch ${epoch}:`);
     process.kill(ranksOf(running).get(restart % 2) as number, "SIGKILL");
@@ -169,13 +169,13 @@ mpiTest("a process whose program hangs ends the job too", minutes(2), async () =
 });
 
 mpiTest("--processes starts the processes; Ctrl-C and SIGTERM let them save at one iteration", minutes(5), async () => {
-  const flags = ["--epochs", "30", "--processes", "2"];
+  const flags = ["--epochs", "16", "--processes", "2"];
   for (const [signal, code] of [
     ["SIGINT", 130],
     ["SIGTERM", 143],
   ] as const) {
     const running = train(signal, ...flags);
-    await printed(running, "epoch 5:");
+    await printed(running, "epoch 3:");
     running.kill(signal);
     const { exit, stderr } = await running.outcome;
     assert.equal(exit, code, stderr);

@@ -20,12 +20,13 @@ import { writeInitialWeights } from "../src/trainer/initialWeights.ts";
 import { ownStores } from "../src/trainer/jointStores.ts";
 import { readPosition, trainGuarded } from "../src/trainer/rollback.ts";
 import { createRecorder } from "../src/trainer/runRecorder.ts";
-import { type TrainOptions, trainClassifier } from "../src/trainer/trainClassifier.ts";
+import type { TrainOptions } from "../src/trainer/trainClassifier.ts";
 import { createOptimizer } from "../src/training/optimizers/optimizer.ts";
 import { initialPosition, type Position } from "../src/training/state.ts";
 import { type Training, type TrainingListener, train } from "../src/training/train.ts";
 import { createDeviceEngine, type DeviceLog } from "./deviceEngine.ts";
 import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { trainWithoutReport } from "./trainWithoutReport.ts";
 
 const images = 50;
 let folder: string;
@@ -49,7 +50,7 @@ async function stoppedRun(name: string, given: TrainOptions = {}, iterations = 1
     if (++done === iterations) controller.abort();
   };
   const run = join(folder, name);
-  await trainClassifier({ ...options, ...given, run, signal: controller.signal, observer: { onProgress } });
+  await trainWithoutReport({ ...options, ...given, run, signal: controller.signal, observer: { onProgress } });
   const config = await readRunConfig(run);
   assert.ok(config);
   return config;
@@ -203,7 +204,7 @@ async function resumeOnDevice(name: string, { policy, rateFactor, rateOf, signal
 
 test("a run on a device rolls back and ends as an undisturbed one, to the bit", async () => {
   const [whole, run] = [join(folder, "whole"), join(folder, "rolled-back")];
-  await trainClassifier({ ...options, run: whole });
+  await trainWithoutReport({ ...options, run: whole });
   await stoppedRun("rolled-back", {}, 9);
   // A power of two: the rate that is multiplied and divided by it is the old one to the bit.
   const fault = 2 ** 100;

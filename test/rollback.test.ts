@@ -11,6 +11,7 @@ import { DivergenceError } from "../src/errors.ts";
 import { readPosition } from "../src/trainer/rollback.ts";
 import { type TrainOptions, type TrainResult, trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { trainWithoutReport } from "./trainWithoutReport.ts";
 
 let folder: string;
 let options: TrainOptions;
@@ -24,7 +25,7 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), "alexnet-rollback-"));
   await writeTinyDataset(folder, { train: 400, test: 40 });
   options = { network: tinyNetwork, dataDir: folder, threads: 1, batchSize: 16, epochs: 3, learningRate: rate };
-  await trainClassifier({ ...options, run: join(folder, undisturbed) });
+  await trainWithoutReport({ ...options, run: join(folder, undisturbed) });
 });
 after(() => rm(folder, { recursive: true }));
 
@@ -33,6 +34,7 @@ async function trainFor(
   iterations: number,
   run: string,
   given: TrainOptions,
+  train = trainWithoutReport,
 ): Promise<{ readonly result: TrainResult; readonly messages: readonly string[] }> {
   const controller = new AbortController();
   const messages: string[] = [];
@@ -43,7 +45,7 @@ async function trainFor(
       if (++done === iterations) controller.abort();
     },
   };
-  const result = await trainClassifier({ ...given, run: join(folder, run), signal: controller.signal, observer });
+  const result = await train({ ...given, run: join(folder, run), signal: controller.signal, observer });
   return { result, messages };
 }
 
@@ -56,7 +58,8 @@ async function faultyRun(name: string, iterations: number, given: TrainOptions):
   await writeFile(file, JSON.stringify(config));
 }
 
-const resume = (run: string, given: TrainOptions = {}) => trainFor(Infinity, run, { resume: true, ...given });
+const resume = (run: string, given: TrainOptions = {}, train = trainWithoutReport) =>
+  trainFor(Infinity, run, { resume: true, ...given }, train);
 
 async function logOf(run: string) {
   const lines = await timelessLog(join(folder, run));
@@ -77,7 +80,7 @@ async function rollbacksOf(run: string) {
 
 test("back from divergence, a run goes on from its checkpoint with the smaller rate, to the bit, and says so", async () => {
   await faultyRun("rescued", 30, rescue);
-  const { result, messages } = await resume("rescued");
+  const { result, messages } = await resume("rescued", {}, trainClassifier);
   assert.equal(result.end, "finished");
   await assertAsUndisturbed("rescued");
   const [said] = messages.filter((message) => message.includes("rollback"));
@@ -109,7 +112,7 @@ test("interrupted after a rollback, at any iteration, a run is resumed to the bi
 
 test("a run that diverges before anything else goes back to its first weights", async () => {
   const recipe = { ...options, learningRate: rate * fault, ...rescue };
-  const { result } = await trainFor(Infinity, "at-once", recipe);
+  const { result } = await trainFor(Infinity, "at-once", recipe, trainClassifier);
   assert.equal(result.end, "finished");
   await assertAsUndisturbed("at-once");
 });
@@ -179,7 +182,7 @@ test("weights that are finite while their evaluation is not are divergence: noth
     return true;
   });
   assert.deepEqual((await logOf("evaluated").catch(() => ({ entries: [] }))).entries, []);
-  const { result } = await resume("evaluated", { onDivergence: "rollback" });
+  const { result } = await resume("evaluated", { onDivergence: "rollback" }, trainClassifier);
   assert.equal(result.end, "finished");
   const { rollbacks, entries } = await logOf("evaluated");
   assert.match(rollbacks[0]?.reason ?? "", /evaluation|test loss/);

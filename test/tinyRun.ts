@@ -1,7 +1,7 @@
 /** A trained run for all tests of a file. */
-import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { type PathIn, testFolder } from "./testFolder.ts";
 import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { trainWithoutReport } from "./trainWithoutReport.ts";
 
 /**
  * Trains `tinyNetwork` in a folder of its own, with a cache of its own. Returns paths there: `run` is the run's directory, and the empty name the folder with the data
@@ -10,6 +10,6 @@ import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
 export function withTinyRun(testImages: number): PathIn {
   return testFolder("tiny-run", async (at) => {
     await writeTinyDataset(at(""), { train: 1000, test: testImages });
-    await trainClassifier({ threads: 1, epochs: 6, dataDir: at(""), network: tinyNetwork, run: at("run") });
+    await trainWithoutReport({ threads: 1, epochs: 6, dataDir: at(""), network: tinyNetwork, run: at("run") });
   });
 }

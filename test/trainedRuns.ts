@@ -2,7 +2,8 @@
 import { withReader } from "../src/checkpoint/safetensorsReader.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import type { OpenOptions } from "../src/model/openModel.ts";
-import { type TrainOptions, trainClassifier } from "../src/trainer/trainClassifier.ts";
+import type { TrainOptions } from "../src/trainer/trainClassifier.ts";
+import { trainWithoutReport } from "./trainWithoutReport.ts";
 
 /** Trains, and stops after n iterations of this call as Ctrl-C does. */
 export async function trainFor(iterations: number, options: TrainOptions): Promise<void> {
@@ -11,7 +12,7 @@ export async function trainFor(iterations: number, options: TrainOptions): Promi
   const onProgress = () => {
     if (++done === iterations) controller.abort();
   };
-  await trainClassifier({ ...options, signal: controller.signal, observer: { onProgress } });
+  await trainWithoutReport({ ...options, signal: controller.signal, observer: { onProgress } });
 }
 
 /** Tensors of a safetensors file, by their names. */

@@ -34,6 +34,7 @@ import type { CompileSettings } from "./chains.ts";
 import { engines } from "./engines.ts";
 import { residentBytes } from "./residentBytes.ts";
 import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { trainWithoutReport } from "./trainWithoutReport.ts";
 
 let folder: string;
 let dataset: Dataset;
@@ -58,10 +59,10 @@ const plainSgd = parseRecipe(
 );
 
 /** A run of the tiny network in a folder of its own. */
-async function trainTiny(name: string, options: TrainOptions = {}): Promise<string> {
+async function trainTiny(name: string, options: TrainOptions = {}, train = trainWithoutReport): Promise<string> {
   const run = join(folder, name);
   const given = { network: tinyNetwork, recipe: plainSgd, trainLimit: 200, threads: 1, dataDir: folder };
-  await trainClassifier({ ...given, run, ...options });
+  await train({ ...given, run, ...options });
   return run;
 }
 
@@ -213,7 +214,7 @@ test("bf16 learns as f32 does, repeats itself to the bit, and goes on to the bit
   const { signal } = controller;
   const stopped = await trainTiny("bf16-stopped", { ...given, precision: "bf16", signal, observer: { onProgress } });
   assert.equal((await timelessLog(stopped)).at(-1)?.iteration, 100);
-  await trainClassifier({ run: stopped, resume: true });
+  await trainWithoutReport({ run: stopped, resume: true });
   assert.ok((await lastWeights(stopped)).equals(await lastWeights(bf16)));
   assert.deepEqual(await timelessLog(stopped), await timelessLog(bf16));
 
@@ -328,9 +329,9 @@ test("300 steps leave memory and file descriptors as they were", {
 
 test("a run leaves no file open", { skip: process.platform !== "linux" && "reads /proc" }, async () => {
   const open = () => readdirSync("/proc/self/fd").length;
-  await trainTiny("open-1", { trainLimit: 32 });
+  await trainTiny("open-1", { trainLimit: 32 }, trainClassifier);
   const before = open();
-  await trainTiny("open-2", { trainLimit: 32, epochs: 3 });
+  await trainTiny("open-2", { trainLimit: 32, epochs: 3 }, trainClassifier);
   assert.equal(open(), before);
 });
 
@@ -380,7 +381,7 @@ test("a loss that stays at that of guessing is said once, with initializer and l
 });
 
 test("a run directory holds all that it should, and its weights the metrics", async () => {
-  const run = await trainTiny("whole", { epochs: 2 });
+  const run = await trainTiny("whole", { epochs: 2 }, trainClassifier);
   assert.deepEqual(readdirSync(run).sort(), [
     "best.png",
     "best.safetensors",

@@ -10,6 +10,7 @@ import { loadCheckpoint } from "../src/checkpoint/checkpoint.ts";
 import { control } from "../src/engine/wasm/kernels/kernel.ts";
 import { type TrainOptions, trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { trainWithoutReport } from "./trainWithoutReport.ts";
 
 let folder: string;
 let options: TrainOptions;
@@ -53,7 +54,7 @@ async function withFault<T>(action: (fault: Int32Array) => Promise<T>): Promise<
 
 test("a run whose engine loses a thread in a step is an error; its checkpoint is intact, and resumes to the same weights", async () => {
   const [undisturbed, run] = [join(folder, "undisturbed"), join(folder, "run")];
-  await trainClassifier({ ...options, run: undisturbed });
+  await trainWithoutReport({ ...options, run: undisturbed });
   await withFault(async (fault) => {
     let iterations = 0;
     const onProgress = () => {
@@ -66,7 +67,7 @@ test("a run whose engine loses a thread in a step is an error; its checkpoint is
     assert.equal(iterations, 30);
   });
   assert.equal((await loadCheckpoint(run))?.iteration, 25);
-  await trainClassifier({ run, resume: true });
+  await trainWithoutReport({ run, resume: true });
   assert.ok((await lastWeights(run)).equals(await lastWeights(undisturbed)));
   assert.deepEqual(await timelessLog(run), await timelessLog(undisturbed));
 });

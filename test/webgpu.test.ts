@@ -23,6 +23,7 @@ import { dataOf, expectedOf } from "./conformance/compare.ts";
 import { stacks } from "./conformance/stacks.ts";
 import { engines } from "./engines.ts";
 import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { trainWithoutReport } from "./trainWithoutReport.ts";
 import { nullAdapter, sharingOneDevice, skippedWithoutAdapter, softwareAdapter } from "./webgpuAdapter.ts";
 
 /** Workgroup memory of the standard's least adapter, and of most. */
@@ -137,7 +138,7 @@ describe("on a software adapter", { skip: skippedWithoutAdapter() }, () => {
   const trainTiny = async (name: string, options: TrainOptions): Promise<string> => {
     const run = join(folder, name);
     const given = { network: tinyNetwork, batchSize: 16, epochs: 1, optimizer: "sgd", dataDir: folder } as const;
-    await trainClassifier({ ...given, run, ...options });
+    await trainWithoutReport({ ...given, run, ...options });
     return run;
   };
 
@@ -169,7 +170,7 @@ describe("on a software adapter", { skip: skippedWithoutAdapter() }, () => {
       trainClassifier({ run, resume: true, epochs: 2, engine: "reference" }),
       /engine.*webgpu|webgpu.*engine/,
     );
-    await trainClassifier({ run, resume: true, epochs: 2 });
+    await trainWithoutReport({ run, resume: true, epochs: 2 });
     assert.deepEqual(await lastWeights(run), await lastWeights(whole));
   });
 
