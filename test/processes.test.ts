@@ -38,9 +38,9 @@ const weightsOf = (run: string) => lastWeights(join(folder, run));
 
 let whole: Promise<Buffer> | undefined;
 
-/** Weights of a run of two processes and 16 epochs that nothing disturbs. */
+/** Weights of a run of two processes and 24 epochs that nothing disturbs. */
 function undisturbed(): Promise<Buffer> {
-  whole ??= succeeds(trainJob(2, "whole", "--epochs", "16")).then(() => weightsOf("whole"));
+  whole ??= succeeds(trainJob(2, "whole", "--epochs", "24")).then(() => weightsOf("whole"));
   return whole;
 }
 
@@ -105,7 +105,7 @@ mpiTest(
 );
 
 mpiTest("a killed process ends the job, and the run resumes to the bit", minutes(5), async () => {
-  const flags = ["--epochs", "16"];
+  const flags = ["--epochs", "24"];
   const expected = await undisturbed();
   for (const victim of [0, 1]) {
     const run = `killed-${victim}`;
@@ -127,7 +127,7 @@ mpiTest("a killed process ends the job, and the run resumes to the bit", minutes
 });
 
 mpiTest("--max-restarts resumes after a killed process, to the bit", minutes(5), async () => {
-  const flags = ["--epochs", "16", "--processes", "2"];
+  const flags = ["--epochs", "24", "--processes", "2"];
   const running = train("restarted", ...flags, "--max-restarts", "2");
   for (const [restart, epoch] of [
     [1, 3],
@@ -169,7 +169,7 @@ mpiTest("a process whose program hangs ends the job too", minutes(2), async () =
 });
 
 mpiTest("--processes starts the processes; Ctrl-C and SIGTERM let them save at one iteration", minutes(5), async () => {
-  const flags = ["--epochs", "16", "--processes", "2"];
+  const flags = ["--epochs", "24", "--processes", "2"];
   for (const [signal, code] of [
     ["SIGINT", 130],
     ["SIGTERM", 143],

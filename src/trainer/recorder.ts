@@ -27,7 +27,7 @@ export interface RunStorage {
     isBest: boolean,
     thresholds: readonly number[] | undefined,
   ): Promise<void>;
-  /** Plots the curves of a log. */
+  /** Draws the curves of a log. */
   draw(log: readonly LogEntry[]): Promise<void>;
 }
 
@@ -58,6 +58,8 @@ export interface Recorder {
   bestEvaluation(): Evaluation | undefined;
   /** Saves this position unless it is already saved. Throws CheckpointError on failure; the previous checkpoint then stays. */
   save(position: Position): Promise<void>;
+  /** Draws the curves if an evaluation is not in them yet. A failure is a message. */
+  draw(): Promise<void>;
 }
 
 /** A run, and the state of its recording. */
@@ -79,9 +81,16 @@ interface Recording extends RecordedRun {
   saved: Position | undefined;
   /** Time of the next checkpoint, in terms of `performance.now()`. */
   nextSave: number;
+  /** True if an evaluation is not in the curves yet. */
+  isUndrawn: boolean;
+  /** Time from which on an evaluation draws the curves, in terms of `performance.now()`. */
+  nextDraw: number;
 }
 
 const RETRY_SAVE_SECONDS = 30;
+
+/** Largest fraction of a run's time that its curves take: short epochs are not all drawn. */
+const DRAWING_FRACTION = 0.05;
 
 /** Creates the recorder of a run. */
 export function recordRun(options: RecordedRun): Recorder {
@@ -96,6 +105,8 @@ export function recordRun(options: RecordedRun): Recorder {
     evaluated: undefined,
     saved: undefined,
     nextSave: after(options.storage.saveEverySeconds),
+    isUndrawn: false,
+    nextDraw: 0,
   };
   return {
     listener: listenerOf(recording),
@@ -105,6 +116,7 @@ export function recordRun(options: RecordedRun): Recorder {
       const { saved, evaluated } = recording;
       if (saved !== position) await save(recording, position, evaluated?.position === position && evaluated.best);
     },
+    draw: () => draw(recording),
   };
 }
 
@@ -134,7 +146,7 @@ async function recordEvaluation(
   trained: LogEntry,
   evaluation: Evaluation,
 ): Promise<void> {
-  const { storage, recipe, log, observer } = recording;
+  const { recipe, observer } = recording;
   const { loss: testLoss, multiLabel } = evaluation;
   const ranking = multiLabel?.meanAveragePrecision ?? undefined;
   const entry: LogEntry = {
@@ -151,7 +163,8 @@ async function recordEvaluation(
     recording.best = entry as Evaluated;
     recording.bestEvaluation = evaluation;
   }
-  await attempt(recording, "curves", () => storage.draw(log));
+  recording.isUndrawn = true;
+  if (performance.now() >= recording.nextDraw) await draw(recording);
   observer?.onEpoch?.(entry);
 }
 
@@ -161,6 +174,15 @@ async function write(recording: Recording, entry: LogEntry): Promise<void> {
   recording.unwritten.push(entry);
   recording.observer?.onLog?.(entry);
   await attempt(recording, "log", () => writeLog(recording));
+}
+
+async function draw(recording: Recording): Promise<void> {
+  const { storage, log } = recording;
+  if (!recording.isUndrawn) return;
+  const began = performance.now();
+  if (!(await attempt(recording, "curves", () => storage.draw(log)))) return;
+  recording.isUndrawn = false;
+  recording.nextDraw = began + (performance.now() - began) / DRAWING_FRACTION;
 }
 
 async function writeLog({ storage, unwritten }: Recording): Promise<void> {

@@ -57,7 +57,9 @@ export async function trainGuarded(
     try {
       return { ...(await train(run.training, stretch.start, recorder.listener)), recorder };
     } catch (error) {
-      if (!(error instanceof DivergenceError) || run.policy.action === "stop") throw error;
+      if (!(error instanceof DivergenceError)) throw error;
+      await recorder.draw();
+      if (run.policy.action === "stop") throw error;
       const { rollbacks } = stretch.start;
       stretch = await run.joint.lead(() => rollBack(run, rollbacks, error));
       recorder = await run.record(stretch);

@@ -157,6 +157,8 @@ async function trainAndReport(
   const train = () => trainGuarded(guarded, { start, log });
   const { position, end, recorder } = await (isFirst ? recordingDivergence(directory, train) : train());
   await recorder.save(position);
+  // Otherwise the report draws them.
+  if (end === "interrupt") await recorder.draw();
   if (end === "interrupt" || !isFirst) return resultOf(run, end, recorder.log, recorder.bestEvaluation());
   // Process 0 reports alone, with a program of its own in the memory of the joint one.
   if (communicator.size > 1) program.close();
