@@ -67,15 +67,6 @@ async function inProcess(args: string): Promise<Outcome> {
   }
 }
 
-/** Two at a time: there are two cores. */
-async function forEach<T>(items: readonly T[], action: (item: T) => Promise<void>): Promise<void> {
-  const left = [...items];
-  const worker = async () => {
-    for (let item = left.shift(); item !== undefined; item = left.shift()) await action(item);
-  };
-  await Promise.all([worker(), worker()]);
-}
-
 /** Unknown names and file names of the wrong kind are wrong usage. */
 const isUsage = /: unknown \(|: unknown;|no data set or folder with this name|expected a name that ends in/;
 
@@ -92,12 +83,24 @@ async function assertRefused(args: string, message: RegExp, command = inProcess)
 /** All files and folders, so that what was left behind can be seen. */
 const listing = async () => (await readdir(folder)).sort();
 
-/** URLs of the modules that a call loads. */
+/** URLs of the modules that a call of Node.js loads, and other lines that it writes to standard error. */
 async function modulesOf(...args: readonly string[]): Promise<readonly string[]> {
   const hook = pathToFileURL(join(root, "test/loadedModules.mjs")).href;
-  const { exit, stderr } = await run(["--import", hook, bin, ...args], { cwd: folder });
+  const { exit, stderr } = await run(["--import", hook, ...args], { cwd: folder });
   assert.equal(exit, 0, stderr);
   return stderr.split("\n");
+}
+
+/** A program that writes the help of every command, after the command's name on standard error. */
+function everyHelp(): readonly string[] {
+  const main = new URL("../dist/cli/main.js", pathToFileURL(bin)).href;
+  const program = `import { writeSync } from "node:fs";
+    import { main } from ${JSON.stringify(main)};
+    for (const name of ${JSON.stringify(commands.map(({ name }) => name))}) {
+      writeSync(2, "help of " + name + "\\n");
+      await main([name, "--help"]);
+    }`;
+  return ["--input-type=module", "--eval", program];
 }
 
 test("--version and --help load few modules; the help of a command loads no library that computes, decodes or draws", async () => {
@@ -106,18 +109,19 @@ test("--version and --help load few modules; the help of a command loads no libr
   const packages = (modules: readonly string[]) =>
     new Set(modules.flatMap((url) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1] ?? []));
   for (const flag of ["--version", "--help"]) {
-    const modules = await modulesOf(flag);
+    const modules = await modulesOf(bin, flag);
     const own = modules.filter((url) => url.includes("/package/dist/"));
     assert.ok(own.some((url) => url.endsWith("/cli/main.js")));
     assert.ok(own.length < 40, `${flag}: ${own.length} modules:\n${own.join("\n")}`);
     assert.deepEqual([...packages(modules)], ["commander"]);
   }
-  await forEach(commands, async ({ name }) => {
-    const heavy = [...packages(await modulesOf(name, "--help"))];
-    for (const library of ["koffi", "sharp", "vega", "@resvg/resvg-js"]) {
-      assert.ok(!heavy.includes(library), `${name} --help loads ${library}`);
-    }
-  });
+  const lines = await modulesOf(...everyHelp());
+  assert.equal(lines.filter((line) => line.startsWith("help of ")).length, commands.length);
+  for (const library of ["koffi", "sharp", "vega", "@resvg/resvg-js"]) {
+    const first = lines.findIndex((line) => packages([line]).has(library));
+    const command = lines.slice(0, first).findLast((line) => line.startsWith("help of "));
+    assert.equal(first, -1, `the ${command} loads ${library}`);
+  }
 });
 
 test("wrong usage exits 2, says what is wrong, and does nothing", async () => {
