@@ -30,9 +30,19 @@ function countIn({ type, data }: TestEvent): readonly [name: string, count: numb
   return nesting === 0 && file === undefined && name ? [name, Number(count)] : undefined;
 }
 
+/** An event of a compiled test, with the path of its source. */
+function withSource({ type, data }: TestEvent, sources: ReadonlyMap<string, string>): TestEvent {
+  const { file, name } = data as { file?: string; name?: string };
+  const named =
+    name !== undefined && sources.has(name) ? { name: relative(process.cwd(), sources.get(name) ?? name) } : {};
+  const source = file === undefined ? undefined : sources.get(file);
+  return { type, data: { ...(data as object), ...named, ...(source === undefined ? {} : { file: source }) } };
+}
+
 /** Events of all files, with a single set of counts at the end. */
 async function* runFiles(files: readonly string[], moduleOf: Compiled["moduleOf"]): AsyncGenerator<TestEvent> {
   const counts = new Map<string, number>();
+  const sources = new Map(files.map((file) => [moduleOf(file), file]));
   const alone = files.filter((file) => runsAlone(readFileSync(file, "utf8")));
   const groups = [
     { files: files.filter((file) => !alone.includes(file)), concurrency: AT_ONCE },
@@ -42,7 +52,7 @@ async function* runFiles(files: readonly string[], moduleOf: Compiled["moduleOf"
     if (files.length === 0) continue;
     for await (const event of run({ files: files.map(moduleOf), concurrency, timeout: TIMEOUT_MS })) {
       const counted = countIn(event);
-      if (!counted) yield event;
+      if (!counted) yield withSource(event, sources);
       else counts.set(counted[0], (counts.get(counted[0]) ?? 0) + counted[1]);
       if (event.type === "test:fail") process.exitCode = 1;
     }
