@@ -24,13 +24,13 @@ import { weightSink } from "../src/model/tensorStores.ts";
 import { networks } from "../src/network/alexnet.ts";
 import { operations } from "../src/network/network.ts";
 import { summarize } from "../src/network/summary.ts";
-import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { softmax } from "../src/training/evaluation/classHead.ts";
 import { memoryStore } from "./checkpoints.ts";
 import { builtCommand, type Outcome, run, start } from "./command.ts";
 import { runMain } from "./mainOutput.ts";
 import { root } from "./sourceFiles.ts";
 import { drawingNetwork, idx, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { trainWithoutReport } from "./trainWithoutReport.ts";
 
 let folder: string;
 let bin: string;
@@ -42,8 +42,8 @@ before(async () => {
   await writeTinyDataset(join(folder, "data"), { train: 200, test: 40 });
   await writeFile(join(folder, "tiny.json"), JSON.stringify(tinyNetwork));
   const options = { dataDir: join(folder, "data"), threads: 1, epochs: 2, batchSize: 16 };
-  await trainClassifier({ ...options, network: tinyNetwork, run: join(folder, "trained") });
-  await trainClassifier({ ...options, network: drawingNetwork, run: join(folder, "drawing") });
+  await trainWithoutReport({ ...options, network: tinyNetwork, run: join(folder, "trained") });
+  await trainWithoutReport({ ...options, network: drawingNetwork, run: join(folder, "drawing") });
   const { test: images } = await loadFashionMnist(options);
   for (const i of [0, 1]) await writeFile(join(folder, `image-${i}.png`), await encodePng(images.image(i)));
   bin = await builtCommand();

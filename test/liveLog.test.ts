@@ -7,8 +7,8 @@ import { after, before, test } from "node:test";
 import { type LogEntry, type LogPosition, logStart, readLogAfter, truncateLog } from "../src/checkpoint/runLog.ts";
 import { createLiveRun, type LiveRun, type LiveView } from "../src/runs/liveRun.ts";
 import { listRuns } from "../src/runs/runState.ts";
-import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { trainWithoutReport } from "./trainWithoutReport.ts";
 
 let folder: string;
 
@@ -17,7 +17,7 @@ before(async () => {
   await mkdir(join(folder, "data"));
   await writeTinyDataset(join(folder, "data"), { train: 400, test: 40 });
   const options = { dataDir: join(folder, "data"), threads: 1, epochs: 1, batchSize: 16 };
-  await trainClassifier({ ...options, network: tinyNetwork, run: join(folder, "trained") });
+  await trainWithoutReport({ ...options, network: tinyNetwork, run: join(folder, "trained") });
 });
 after(() => rm(folder, { recursive: true }));
 
