@@ -6,10 +6,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import { withReader } from "../src/checkpoint/safetensorsReader.ts";
+import type { TrainOptions, TrainResult } from "../src/trainer/trainClassifier.ts";
 import { builtCommand } from "./command.ts";
 import { mpirun, mpiTest, type RunningJob, startJob } from "./mpi/job.ts";
 import { assertSameLog, succeeds, trainFlags } from "./mpi/runs.ts";
 import { lastWeights, timelessLog, twoTowers, writeTinyRun } from "./tinyRuns.ts";
+import { trainWithoutReport } from "./trainWithoutReport.ts";
 
 const minutes = (n: number) => ({ timeout: n * 60_000 });
 let folder = "";
@@ -29,6 +31,12 @@ function train(processes: number, run: string, ...more: readonly string[]): Runn
   const place = { cwd: folder, env: { XDG_CACHE_HOME: folder } };
   const isJob = processes > 1;
   return startJob(isJob ? "mpirun" : process.execPath, isJob ? mpirun(processes, args) : args, place);
+}
+
+/** Trains in this process, without a report; the settings are those of `trainFlags`. */
+function trainAlone(run: string, more: TrainOptions): Promise<TrainResult> {
+  const settings = { network: twoTowers, dataDir: folder, precision: "f32", threads: 1, batchSize: 16 } as const;
+  return trainWithoutReport({ ...settings, run: join(folder, run), ...more });
 }
 
 const updates = [
@@ -109,13 +117,13 @@ mpiTest("any scheme and number of processes resumes a run, and the same one to t
   await succeeds(train(1, "halved", "--resume", "--epochs", "7"));
   const epochs = (await timelessLog(join(folder, "halved"))).filter(({ testAccuracy }) => testAccuracy !== undefined);
   assert.equal(epochs.length, 7);
-  await succeeds(train(1, "one-whole", "--epochs", "7"));
+  await trainAlone("one-whole", { epochs: 7 });
   await assertSameLog(folder, "halved", "one-whole");
 });
 
 mpiTest("towers: mixup, a batch size that the processes do not divide, and rollback", minutes(3), async () => {
   const flags = ["--epochs", "2", "--batch-size", "15", "--mixup", "0.4"];
-  await succeeds(train(1, "one-mixed", ...flags));
+  await trainAlone("one-mixed", { epochs: 2, batchSize: 15, mixup: 0.4 });
   await succeeds(train(2, "mixed", "--parallel", "towers", ...flags));
   await assertSameLog(folder, "mixed", "one-mixed");
   const wild = ["--epochs", "1", "--learning-rate", "1e30", "--on-divergence", "rollback"];
@@ -151,7 +159,7 @@ mpiTest("bench measures steps of several processes", minutes(2), async () => {
 
 mpiTest("fine-tuning with frozen layers", minutes(3), async () => {
   const flags = ["--from", "one-mixed", "--freeze", "conv", "--kept-views", "0", "--epochs", "1"];
-  await succeeds(train(1, "one-tuned", ...flags));
+  await trainAlone("one-tuned", { from: join(folder, "one-mixed"), freeze: ["conv"], keptViews: 0, epochs: 1 });
   for (const scheme of ["towers", "hybrid"]) {
     await succeeds(train(2, `tuned-${scheme}`, "--parallel", scheme, ...flags));
     await assertSameLog(folder, `tuned-${scheme}`, "one-tuned");
