@@ -5,6 +5,7 @@ import { findRecipe } from "../training/recipe.ts";
 import type { Values } from "./armResults.ts";
 import type { Arm, Experiment, Finding } from "./experiment.ts";
 import { dotsFigure, rowsOf } from "./figures.ts";
+import { smallSchedule } from "./smallSchedule.ts";
 
 /** Sizes of a network of five convolutions and three linear layers. */
 interface Sizes {
@@ -222,6 +223,7 @@ export const ablations: Experiment = {
       name: "ablations",
       source: "Krizhevsky, Sutskever, Hinton 2012, §4 and §5, for 32×32 pixels",
       deviations: [],
+      schedule: smallSchedule,
       augmentation: { flip: 0.5, shift: 0.125, lighting: 0.1 },
     },
   },

@@ -3,6 +3,7 @@
 import { formatCount } from "../report/numbers.ts";
 import type { Experiment } from "./experiment.ts";
 import { linesFigure } from "./figures.ts";
+import { smallSchedule } from "./smallSchedule.ts";
 
 const fits = [
   { series: "as they are, 32", values: { fit: "native" } },
@@ -44,7 +45,7 @@ export const dataSize: Experiment = {
     "Random crops lower the test error, more so where images are few. A larger input costs time in proportion to its area.",
   minutes: 320,
   needs: ["cifar10"],
-  base: { dataset: "cifar10", network: "alexnet-small", recipe: "small", augment: ["flip"] },
+  base: { dataset: "cifar10", network: "alexnet-small", recipe: "small", schedule: smallSchedule, augment: ["flip"] },
   arms: fits.flatMap(({ series, values }) =>
     sizes.map(({ images, epochs }) => ({
       name: nameOf(series, images),
