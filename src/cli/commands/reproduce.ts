@@ -36,7 +36,7 @@ export const reproduce: CommandSpec = {
     ["alexnet reproduce ablations-227 --quick", "runs/ablations-227-quick/index.html"],
     ["alexnet reproduce relu-tanh --max-minutes 40", "a part now, the rest later"],
     ["alexnet reproduce relu-tanh --seeds 5", "two further seeds"],
-    ["alexnet reproduce fit --arm pad crop --output runs/fit-2", "two of the configurations"],
+    ["alexnet reproduce fit --quick --arm pad crop", "two configurations"],
   ],
   notes: `
 Repeats an experiment of the paper or of its study. The directory contains
