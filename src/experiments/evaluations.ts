@@ -49,7 +49,7 @@ export async function evaluateSeed(
     for (const { name, networks, tenCrop, flip, samples, split, limit } of evaluations) {
       if (made[arm]?.[name] !== undefined) continue;
       const paths = own.slice(0, networks).map(({ run }) => checkpointFiles(join(output, run)).last);
-      const most = limitOf({ ...base, ...own[0]?.trial.values }, overrides, { split, limit });
+      const most = evaluationLimit({ ...base, ...own[0]?.trial.values }, overrides, { split, limit });
       const evaluation = await evaluateEnsemble(paths, {
         ...opening,
         batchSize: BATCH,
@@ -70,7 +70,7 @@ export async function evaluateSeed(
 }
 
 /** Number of images: training images are those of the run, others those of the changed settings, of the evaluation or of the run. */
-function limitOf(
+export function evaluationLimit(
   settings: Values,
   overrides: Values,
   { split, limit }: { readonly [K in "split" | "limit"]: EvaluationSpec[K] | undefined },
