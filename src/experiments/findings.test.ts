@@ -54,7 +54,9 @@ test("mean and sample deviation, as text with one unit", () => {
   const times = statisticsOf([80, 100]) as Statistics;
   assert.equal(formatStatistics(times, units.duration.format), "1 min 30 s ± 14 s");
   assert.equal(statisticsOf([]), undefined);
-  assert.equal(formatStatistics(statisticsOf([1, Infinity]) as Statistics, units.epochs.format), "not reached");
+  const epochs = (values: readonly number[]) =>
+    formatStatistics(statisticsOf(values) as Statistics, units.epochs.format);
+  assert.deepEqual([epochs([Infinity]), epochs([1, Infinity])], ["not reached", "not reached in 1 of 2"]);
 });
 
 /** Arms with a value of one measure for each seed; undefined for none. Runs have `epochs` epochs. */
