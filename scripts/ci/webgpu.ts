@@ -1,9 +1,10 @@
 /**
  * The WebGPU engine with the kernels of graphics adapters, on a software adapter: four chains of layers, forward and backward. The other
- * tests compute with the kernels of software adapters, which compile in a tenth of the time.
+ * tests compute with the kernels of software adapters, which compile in a tenth of the time. Then a tiny comparison with the engine's peers in Chromium.
  */
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { checkPeers } from "./webgpuPeers.ts";
 
 const LIMIT_MS = 400_000;
 
@@ -14,6 +15,8 @@ const pattern =
 const args = ["--import", "./scripts/typescript.mjs", "--test", pattern, "test/conformance/stacks.test.ts"];
 const began = performance.now();
 const { status } = spawnSync(process.execPath, args, { cwd: root, env, stdio: "inherit", timeout: LIMIT_MS });
-const seconds = Math.round((performance.now() - began) / 1000);
-console.log(`webgpu: ${status === 0 ? "passed" : "FAILED"} in ${seconds} s`);
+const seconds = () => Math.round((performance.now() - began) / 1000);
+console.log(`webgpu: ${status === 0 ? "passed" : "FAILED"} in ${seconds()} s`);
+await checkPeers();
+console.log(`webgpu: compared with its peers, in all ${seconds()} s`);
 process.exitCode = status ?? 1;

@@ -1,0 +1,77 @@
+/** Every participant of `bench:peers --engine webgpu` with a tiny network, on the adapter of Chromium: its numbers are compared, and it has a speed. */
+import assert from "node:assert/strict";
+import { findBrowserAdapter } from "../../bench/peers/browserAdapter.ts";
+import { type Comparison, compare } from "../../bench/peers/compare.ts";
+import { webGpuParticipants } from "../../bench/peers/participants.ts";
+import { ratesOf } from "../../bench/peers/results.ts";
+import { formatComparison } from "../../bench/peers/table.ts";
+import type { Variant } from "../../bench/peers/variants.ts";
+import { conv2d, dropout, flatten, linear, maxPool2d, relu } from "../../src/layers/kinds.ts";
+import type { Network } from "../../src/network/network.ts";
+
+/** All kinds of layers of `alexnet-small`. */
+const network: Network = {
+  name: "tiny",
+  source: "",
+  deviations: [],
+  input: [3, 9, 9],
+  layers: [
+    conv2d("conv1", { outChannels: 8, kernelSize: 3, padding: 1 }),
+    relu("relu1"),
+    maxPool2d("pool1", { kernelSize: 3, stride: 2 }),
+    conv2d("conv2", { outChannels: 4, kernelSize: 3, padding: 1 }),
+    relu("relu2"),
+    flatten("flatten"),
+    dropout("drop3", { probability: 0.5 }),
+    linear("fc3", { outFeatures: 16 }),
+    relu("relu3"),
+    linear("fc4", { outFeatures: 10 }),
+  ],
+};
+
+/** A participant whose logits are wrong. */
+const faulty: Variant = {
+  name: "faulty",
+  precision: "f32",
+  isPeer: true,
+  dropout: "none",
+  start: async () => ({
+    description: "",
+    firstStepSeconds: 1,
+    run: async (steps) => ({ seconds: Array.from({ length: steps }, () => 1) }),
+    check: async () => ({ logits: [0, 1] }),
+    peakBytes: () => undefined,
+    close: async () => undefined,
+  }),
+};
+
+/** Runs the comparison in both modes. Throws AssertionError for a participant that is left out or has no speed, or if the faulty one has a speed. */
+export async function checkPeers(): Promise<void> {
+  const adapter = await findBrowserAdapter();
+  for (const [mode, peers] of [
+    ["train", ["dawn", "tfjs-webgpu", "jax-js"]],
+    ["infer", ["dawn", "tfjs-webgpu", "jax-js", "onnxruntime-web"]],
+  ] as const) {
+    const comparison: Comparison = {
+      network,
+      mode,
+      batchSize: 3,
+      threads: 1,
+      adapter: adapter.name,
+      rounds: 1,
+      roundSeconds: 0,
+      variants: [...webGpuParticipants(adapter, peers), faulty],
+    };
+    const messages: string[] = [];
+    const measured = await compare(comparison, (line) => messages.push(line));
+    console.log(`${formatComparison(comparison, measured)}\n`);
+    const timed = measured.filter((one) => (ratesOf(one, comparison.batchSize)[0] ?? 0) > 0);
+    const expected = comparison.variants.map(({ name }) => name).filter((name) => name !== faulty.name);
+    assert.deepEqual(
+      timed.map(({ variant }) => variant),
+      expected,
+      messages.join("\n"),
+    );
+    assert.match(messages.join("\n"), /left out: faulty f32: expected numbers within 0.001 of direct convolution/);
+  }
+}
