@@ -246,7 +246,7 @@ async function measure(): Promise<void> {
 
 /** Runs the comparison with other libraries in a process of its own. Throws Error if it fails. */
 function comparePeers(): void {
-  const sizes = smallest ? ["--network", "conv2", "--batch-size", "2", "--rounds", "1"] : [];
+  const sizes = smallest ? ["--network", "tiny", "--batch-size", "3", "--rounds", "1"] : [];
   const args = ["--import", "tsx", "bench/peers/run.ts", "--engine", "webgpu", ...sizes];
   const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" });
   if (status !== 0) throw new Error(`the comparison with peers ended with ${status}`);

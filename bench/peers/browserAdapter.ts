@@ -1,5 +1,5 @@
 /** The graphics adapter of Chromium, by the arguments that select it. */
-
+import { existsSync } from "node:fs";
 import { isSoftware, nameOf } from "../../src/engine/webgpu/adapter.ts";
 import type { GpuAdapterInfo, WebGpu } from "../../src/engine/webgpu/api.ts";
 import { messageOf, NativeError, UsageError } from "../../src/errors.ts";
@@ -24,9 +24,9 @@ const software = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", 
 /** The hardware adapter of Chromium, otherwise its software adapter. Throws UsageError without Chromium, NativeError without any adapter. */
 export async function findBrowserAdapter(): Promise<BrowserAdapter> {
   const path = findChromium();
-  if (path === undefined) {
+  if (path === undefined || !existsSync(path)) {
     throw new UsageError(
-      "--engine webgpu: no Chromium on the PATH; install it (Debian: apt-get install chromium), or set ALEXNET_CHROMIUM to the path of its executable",
+      `--engine webgpu: no Chromium ${path ?? "on the PATH"}; install it (Debian: apt-get install chromium), or set ALEXNET_CHROMIUM to the path of its executable`,
     );
   }
   for (const args of [hardware, software]) {

@@ -75,7 +75,10 @@ export function oneDnnParticipants(
 /** Batch sizes by network: those compared by default. */
 type Workloads = { readonly [M in Mode]: Readonly<Record<string, readonly number[]>> };
 
-const workloads: { readonly [E in ComparedEngine]: Workloads } = {
+/** Engines, and software adapters of WebGPU. */
+export type WorkloadSet = ComparedEngine | "software";
+
+const workloads: { readonly [S in WorkloadSet]: Workloads } = {
   onednn: {
     // The second network is compared at small batches too, where the update takes most of a step.
     train: { "alexnet-fashion": [128], "alexnet-owt": [128, 10, 32], alexnet: [128] },
@@ -91,16 +94,17 @@ const workloads: { readonly [E in ComparedEngine]: Workloads } = {
     train: { conv2: [16], "alexnet-small": [16, 128], "alexnet-owt": [128] },
     infer: { conv2: [16], "alexnet-owt": [1, 128] },
   },
+  software: { train: { tiny: [3] }, infer: { tiny: [3] } },
 };
 /** Batch sizes of other networks. */
 const usualBatches: { readonly [M in Mode]: readonly number[] } = { train: [128], infer: [1, 32] };
 
 /** Networks compared by default. */
-export function defaultNetworks(engine: ComparedEngine, mode: Mode): readonly string[] {
-  return Object.keys(workloads[engine][mode]);
+export function defaultNetworks(set: WorkloadSet, mode: Mode): readonly string[] {
+  return Object.keys(workloads[set][mode]);
 }
 
 /** Batch sizes compared by default for a network. */
-export function defaultBatchSizes(engine: ComparedEngine, mode: Mode, network: string): readonly number[] {
-  return workloads[engine][mode][network] ?? usualBatches[mode];
+export function defaultBatchSizes(set: WorkloadSet, mode: Mode, network: string): readonly number[] {
+  return workloads[set][mode][network] ?? usualBatches[mode];
 }

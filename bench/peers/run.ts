@@ -27,6 +27,7 @@ import {
   oneDnnParticipants,
   peerNames,
   trains,
+  type WorkloadSet,
   wasmParticipants,
   webGpuParticipants,
 } from "./participants.ts";
@@ -59,7 +60,7 @@ const program = new Command("bench:peers")
       ...new Set(Object.values(peerNames).flat()),
     ]),
   )
-  .option("--network <names...>", "networks, or gemm or conv2 for one layer (default: by engine and mode)")
+  .option("--network <names...>", "networks, or gemm or conv2 for one layer, or tiny (default: by engine and mode)")
   .addOption(
     new Option("--precision <names...>", "number formats (default: those that the processor supports)").choices([
       "f32",
@@ -79,8 +80,9 @@ const program = new Command("bench:peers")
 /** Seconds that each participant computes in a round. */
 const ROUND_SECONDS = 3;
 
-/** Precisions of an engine, what computes, and the participants in a mode. */
+/** Precisions of an engine, its threads or adapter, its default workloads, and the participants in a mode. */
 interface Field extends Pick<Comparison, "threads" | "adapter"> {
+  readonly workloads: WorkloadSet;
   readonly precisions: readonly InferencePrecision[];
   participants(mode: Mode, precisions: readonly InferencePrecision[]): readonly Variant[];
 }
@@ -94,22 +96,34 @@ const fields: { readonly [E in ComparedEngine]: (flags: Flags) => Promise<Field>
     const engine = await describeEngine("onednn", threads);
     return {
       threads: engine.threads,
+      workloads: "onednn",
       precisions: precision ?? [...nativePrecisions(engine), "int8"],
       participants: (mode, precisions) => oneDnnParticipants(mode, precisions, torch),
     };
   },
   async wasm({ peers, threads }) {
     const engine = await describeEngine("wasm", threads);
-    return { threads: engine.threads, precisions: ["f32"], participants: () => wasmParticipants(peers) };
+    return {
+      threads: engine.threads,
+      workloads: "wasm",
+      precisions: ["f32"],
+      participants: () => wasmParticipants(peers),
+    };
   },
   async webgpu({ peers, threads }) {
     if (threads !== undefined) throw new UsageError("--threads: a graphics adapter has none; omit it");
     const adapter = await findBrowserAdapter();
-    printError(`Chromium: ${adapter.name}`);
-    if (adapter.isSoftware) printError("a software adapter: the figures say nothing about graphics processors");
+    const name = adapter.isSoftware ? `${adapter.name}, a software adapter` : adapter.name;
+    printError(`Chromium: ${name}`);
+    if (adapter.isSoftware) {
+      printError(
+        "its speed says nothing about graphics processors; without --network, only a tiny network is compared",
+      );
+    }
     return {
       threads: 1,
-      adapter: adapter.isSoftware ? `${adapter.name}, a software adapter` : adapter.name,
+      adapter: name,
+      workloads: adapter.isSoftware ? "software" : "webgpu",
       precisions: ["f32"],
       participants: () => webGpuParticipants(adapter, peers),
     };
@@ -152,10 +166,13 @@ async function main(flags: Flags): Promise<void> {
 }
 
 /** Training requires gigabytes for each worker, so precisions are compared separately; for inference, together. */
-function comparisons(flags: Flags, { precisions, participants, threads, adapter }: Field): readonly Comparison[] {
+function comparisons(
+  flags: Flags,
+  { precisions, participants, threads, adapter, workloads }: Field,
+): readonly Comparison[] {
   return (flags.mode ?? (["train", "infer"] as const)).flatMap((mode) =>
-    (flags.network ?? defaultNetworks(flags.engine, mode)).flatMap((name) =>
-      (flags.batchSize ? [flags.batchSize] : defaultBatchSizes(flags.engine, mode, name)).flatMap((batchSize) =>
+    (flags.network ?? defaultNetworks(workloads, mode)).flatMap((name) =>
+      (flags.batchSize ? [flags.batchSize] : defaultBatchSizes(workloads, mode, name)).flatMap((batchSize) =>
         (mode === "train" ? precisions.filter(trains).map((one) => [one]) : [precisions]).map((together) => ({
           network: findWorkload(name),
           mode,

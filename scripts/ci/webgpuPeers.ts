@@ -2,32 +2,11 @@
 import assert from "node:assert/strict";
 import { findBrowserAdapter } from "../../bench/peers/browserAdapter.ts";
 import { type Comparison, compare } from "../../bench/peers/compare.ts";
+import { tinyNetwork } from "../../bench/peers/layerNetworks.ts";
 import { webGpuParticipants } from "../../bench/peers/participants.ts";
 import { ratesOf } from "../../bench/peers/results.ts";
 import { formatComparison } from "../../bench/peers/table.ts";
 import type { Variant } from "../../bench/peers/variants.ts";
-import { conv2d, dropout, flatten, linear, maxPool2d, relu } from "../../src/layers/kinds.ts";
-import type { Network } from "../../src/network/network.ts";
-
-/** All kinds of layers of `alexnet-small`. */
-const network: Network = {
-  name: "tiny",
-  source: "",
-  deviations: [],
-  input: [3, 9, 9],
-  layers: [
-    conv2d("conv1", { outChannels: 8, kernelSize: 3, padding: 1 }),
-    relu("relu1"),
-    maxPool2d("pool1", { kernelSize: 3, stride: 2 }),
-    conv2d("conv2", { outChannels: 4, kernelSize: 3, padding: 1 }),
-    relu("relu2"),
-    flatten("flatten"),
-    dropout("drop3", { probability: 0.5 }),
-    linear("fc3", { outFeatures: 16 }),
-    relu("relu3"),
-    linear("fc4", { outFeatures: 10 }),
-  ],
-};
 
 /** A participant whose logits are wrong. */
 const faulty: Variant = {
@@ -50,10 +29,10 @@ export async function checkPeers(): Promise<void> {
   const adapter = await findBrowserAdapter();
   for (const [mode, peers] of [
     ["train", ["dawn", "tfjs-webgpu", "jax-js"]],
-    ["infer", ["dawn", "tfjs-webgpu", "jax-js", "onnxruntime-web"]],
+    ["infer", ["tfjs-webgpu", "jax-js", "onnxruntime-web"]],
   ] as const) {
     const comparison: Comparison = {
-      network,
+      network: tinyNetwork,
       mode,
       batchSize: 3,
       threads: 1,
