@@ -110,16 +110,13 @@ const fields: { readonly [E in ComparedEngine]: (flags: Flags) => Promise<Field>
       participants: () => wasmParticipants(peers),
     };
   },
-  async webgpu({ peers, threads }) {
+  async webgpu({ peers, threads, network }) {
     if (threads !== undefined) throw new UsageError("--threads: a graphics adapter has none; omit it");
     const adapter = await findBrowserAdapter();
     const name = adapter.isSoftware ? `${adapter.name}, a software adapter` : adapter.name;
     printError(`Chromium: ${name}`);
-    if (adapter.isSoftware) {
-      printError(
-        "its speed says nothing about graphics processors; without --network, only a tiny network is compared",
-      );
-    }
+    if (adapter.isSoftware) printError("its speed says nothing about graphics processors");
+    if (adapter.isSoftware && !network) printError("only a tiny network is compared; choose others by --network");
     return {
       threads: 1,
       adapter: name,
