@@ -11,6 +11,7 @@ import { withReader } from "../src/checkpoint/safetensorsReader.ts";
 import { readingInto } from "../src/checkpoint/safetensorsWriter.ts";
 import { createThreadedPreparation } from "../src/dataset/prepare/threadedPreparation.ts";
 import type { Program } from "../src/engine/engine.ts";
+import { foldedNetwork, foldedWeights } from "../src/formats/foldScales.ts";
 import { writeOnnx } from "../src/formats/onnx/writeOnnx.ts";
 import { checkedWeights, layerNaming, renamed } from "../src/formats/tensorNaming.ts";
 import { loadEvaluationData } from "../src/model/evaluationData.ts";
@@ -40,11 +41,12 @@ const calibration = { ...dataDir, ...(flags.calibrate === undefined ? {} : { dat
 const int8 = await openModel(path, { ...shared, precision: "int8", calibration });
 const f32 = await openModel(path, { ...shared, precision: "f32" });
 const { file, model } = int8;
-const { network, preprocessing } = model;
+const { network: trained, preprocessing } = model;
+const network = foldedNetwork(trained);
 
 const content = await withReader(file, async (reader) => {
   const quantization = await readInt8File(file, await reader.digest(), network);
-  const weights = renamed(checkedWeights(file, reader, network), network, layerNaming);
+  const weights = foldedWeights(trained, renamed(checkedWeights(file, reader, trained), trained, layerNaming));
   const chunks: Uint8Array[] = [];
   for await (const chunk of writeOnnx(network, readingInto(weights), { quantization }).chunks)
     chunks.push(chunk.slice());
