@@ -25,7 +25,8 @@ import { tensorNames } from "../src/network/tensorNames.ts";
 import { fillGaussian, randomStream } from "../src/random.ts";
 import { spread } from "../src/report/tables/spread.ts";
 import { findTorch, type Torch } from "./peers/python.ts";
-import { readChain, readParameters, writeWorkload } from "./peers/workload.ts";
+import type { Workload } from "./peers/workload.ts";
+import { openFolder, writeWorkload } from "./peers/workloadFolder.ts";
 
 const [WIDTH, HEIGHT] = [500, 375];
 const FOLDERS = 4;
@@ -83,14 +84,13 @@ async function writeFolders(small: string, large: string): Promise<number> {
 }
 
 /** Writes the workload's parameters as a weights file that `evaluate` takes. */
-async function writeModel(file: string, workload: string, network: Network): Promise<void> {
+async function writeModel(file: string, { chain, readParameters }: Workload, network: Network): Promise<void> {
   const [, height, width] = network.input;
   const names = tensorNames(network);
-  const chain = readChain(workload);
   const tensors = chain.ops.flatMap(({ parameters }) =>
     parameters.map(({ name, shape }) => ({ name: names.get(name) as string, shape })),
   );
-  const values = readParameters(workload, chain, (length) => new Float32Array(length));
+  const values = readParameters();
   const metadata = encodeModel(
     {
       network,
@@ -109,7 +109,10 @@ async function writeModel(file: string, workload: string, network: Network): Pro
     },
     0,
   );
-  await writeSafetensors(file, metadata, { tensors, read: async () => values.next().value?.values as Float32Array });
+  await writeSafetensors(file, metadata, {
+    tensors,
+    read: async () => (await values.next()).value?.values as Float32Array,
+  });
 }
 
 /** Time of a process, and CPU time of it and its children, in seconds. */
@@ -187,7 +190,7 @@ try {
   console.error(`making ${3 * count} images of ${WIDTH}×${HEIGHT}`);
   const meanBytes = await writeFolders(small, large);
   await writeWorkload(folder, network, BATCH_SIZE);
-  await writeModel(model, folder, network);
+  await writeModel(model, await openFolder(folder), network);
   const contestants = { alexnet: own(folder, model), PyTorch: torchContestant(torch, folder, network.input[1]) };
   const rates: Record<keyof typeof contestants, number[]> = { alexnet: [], PyTorch: [] };
   const cpuTimes: Record<keyof typeof contestants, number[]> = { alexnet: [], PyTorch: [] };

@@ -1,10 +1,13 @@
 /**
- * Measures the WebGPU engine on a graphics adapter, after a check against the reference engine on random data. Builds and installs nothing.
+ * Measures the WebGPU engine on a graphics adapter, after a check against the reference engine on random data. Builds and installs nothing, except that
+ * `--peers` installs other libraries in the user's cache, and needs Chromium: it is `npm run bench:peers -- --engine webgpu`.
  *
  *     node --import tsx scripts/gpuBench.ts                 every layer of alexnet-owt and two networks, 128 images
+ *     node --import tsx scripts/gpuBench.ts --peers         the same, then compared with tfjs-webgpu, jax-js and onnxruntime-web in Chromium
  *     node --import tsx scripts/gpuBench.ts --smallest      sizes for a software adapter, to try the script
  *     node --import tsx scripts/gpuBench.ts --check alexnet compare the gradients of a whole network with the reference engine's, and measure nothing
  */
+import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import type { CompileRequest, Engine, TrainingProgram } from "../src/engine/engine.ts";
 import { createReferenceEngine } from "../src/engine/reference/reference.ts";
@@ -16,6 +19,7 @@ import { type Network, operations } from "../src/network/network.ts";
 import { summarize } from "../src/network/summary.ts";
 import { sizeOf } from "../src/shape.ts";
 import { compileTraining, passThrough, type Results, uniform } from "../test/chains.ts";
+import { root } from "../test/sourceFiles.ts";
 import { comparedStacks, stepsOn } from "../test/webgpuStep.ts";
 
 /** Relative L2 difference above which the arithmetic is wrong: sums of f32 in chains of some eight layers. */
@@ -26,8 +30,12 @@ const SECONDS = 1;
 /** Relative L2 difference above which a gradient of a whole network is wrong: a ReLU or maximum that changes sides adds to the roundings. */
 const LARGEST_GRADIENT_DIFFERENCE = 1e-4;
 
-const { smallest, check } = parseArgs({
-  options: { smallest: { type: "boolean", default: false }, check: { type: "string" } },
+const { smallest, peers, check } = parseArgs({
+  options: {
+    smallest: { type: "boolean", default: false },
+    peers: { type: "boolean", default: false },
+    check: { type: "string" },
+  },
 }).values;
 const batchSize = smallest ? 2 : BATCH;
 
@@ -232,6 +240,16 @@ async function measure(): Promise<void> {
   console.log("");
   for (const network of [first, ...others]) if (network) await measureNetwork(engine, network);
   engine.close();
+  if (peers) comparePeers();
+  else console.log("\ncompared with other libraries: --peers, or npm run bench:peers -- --engine webgpu");
+}
+
+/** Runs the comparison with other libraries in a process of its own. Throws Error if it fails. */
+function comparePeers(): void {
+  const sizes = smallest ? ["--network", "tiny", "--batch-size", "3", "--rounds", "1"] : [];
+  const args = ["--import", "tsx", "bench/peers/run.ts", "--engine", "webgpu", ...sizes];
+  const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" });
+  if (status !== 0) throw new Error(`the comparison with peers ended with ${status}`);
 }
 
 try {

@@ -14,7 +14,8 @@ import { loadFashionMnist } from "../src/dataset/sources/fashionMnist.ts";
 import { writeWebFolder } from "../src/exchange/writeWeb.ts";
 import { encodePng } from "../src/image/files/decode.ts";
 import { launchChromium } from "../test/browser.ts";
-import { hostFolder, isolation } from "../test/hostedApp.ts";
+import { hostFolder } from "../test/hostedApp.ts";
+import { isolation } from "../test/localServer.ts";
 
 const { values: flags } = parseArgs({
   options: {

@@ -10,15 +10,9 @@ import { writeWebFolder } from "../src/exchange/writeWeb.ts";
 import { encodePng } from "../src/image/files/decode.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import { type Look, launchChromium, openPage } from "./browser.ts";
-import { type LocalServer, serve } from "./localServer.ts";
+import { isolation, type LocalServer, serve } from "./localServer.ts";
 import { noise } from "./packPictures.ts";
 import { writeColour } from "./servedNetworks.ts";
-
-/** Headers that isolate a page. */
-export const isolation = {
-  "Cross-Origin-Opener-Policy": "same-origin",
-  "Cross-Origin-Embedder-Policy": "require-corp",
-};
 
 /** A wide, light page. */
 export const wide: Look = { width: 1280, colorScheme: "light" };

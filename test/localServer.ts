@@ -2,6 +2,12 @@
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 
+/** Headers that isolate a page: it has a precise clock, and memory that its workers share. */
+export const isolation = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
 /** A web server of this process. */
 export interface LocalServer {
   /** Without a slash at its end. */

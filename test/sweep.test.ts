@@ -1,11 +1,12 @@
 /** Sweeps over settings: what they try, and that one that was stopped ends as one that was not. */
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { drawSweepFigure } from "../src/report/charts/sweepFigure.ts";
 import { formatSweep } from "../src/report/tables/sweepTable.ts";
+import { findRecipe } from "../src/training/recipe.ts";
 import { runSweep, type SweepResult } from "../src/tuning/sweep.ts";
 import { readSweepPlan, type SweepPlan, sweepPlanSchema, trialsOf } from "../src/tuning/sweepPlan.ts";
 import { lastWeights, timelessLog, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
@@ -182,6 +183,27 @@ test("a trial that fails is recorded, the others are trained, and it is tried ag
   const again: number[] = [];
   await runSweep({ plan: failing, directory, onTrial: ({ number }) => again.push(number) });
   assert.deepEqual(again, [1]);
+});
+
+test("a sweep of another version is the same one if its settings are, whatever it left at defaults and however it worded sources", async () => {
+  const directory = join(folder, "version");
+  const recipe = findRecipe("small");
+  const base = { dataset: "fashion-mnist", dataDir: folder, threads: 1, seed: 3 };
+  const planOf = (given: object) =>
+    sweepPlanSchema.parse({ base, trials: [JSON.parse(JSON.stringify({ network: tinyNetwork, recipe, ...given }))] });
+  const { labelSmoothing: _default, ...shorter } = recipe;
+  await mkdir(directory);
+  await writeFile(
+    join(directory, "sweep.json"),
+    JSON.stringify(planOf({ recipe: { ...shorter, source: "elsewhere" }, network: { ...tinyNetwork, source: "too" } })),
+  );
+  const done = [{ number: 1, run: "trial-001", values: {}, status: "finished" }];
+  await writeFile(join(directory, "results.json"), JSON.stringify(done));
+  const { end, results } = await runSweep({ plan: planOf({}), directory });
+  assert.deepEqual([end, results.length], ["finished", 1]);
+  for (const other of [{ learningRate: 0.5 }, { recipe: { ...recipe, labelSmoothing: 0.1 } }, { seed: 4 }]) {
+    await assert.rejects(runSweep({ plan: planOf(other), directory }), /version: contains another sweep/);
+  }
 });
 
 test("stopped for time, a sweep goes on later", async () => {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { build } from "esbuild";
 import { createWasmEngine } from "../src/engine/wasm/wasm.ts";
 import { launchChromium, skippedWithoutChromium } from "./browser.ts";
-import { serve } from "./localServer.ts";
+import { isolation, serve } from "./localServer.ts";
 import { root } from "./sourceFiles.ts";
 import { trainedSum } from "./wasmStep.ts";
 
@@ -26,8 +26,6 @@ const page = `<!doctype html><title>working</title><script type="module">
 const worker = `import { createWasmEngine, trainedSum } from "./step.js";
 const engine = await createWasmEngine({ threads: 2 });
 postMessage(await trainedSum(engine));`;
-
-const isolation = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
 
 test("a step in Chromium gives the numbers of a step here, and the same bits on the page's thread and on two of a worker", {
   skip: skippedWithoutChromium(),

@@ -1,4 +1,4 @@
-/** One comparison: workers with the same workload, of which one computes at a time, round by round. */
+/** One comparison: participants with the same workload, of which one computes at a time, round by round. */
 import { mkdtempSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,21 +11,23 @@ import { createQuietWatch, type QuietWatch } from "./quiet.ts";
 import { computeReference, type Reference } from "./reference.ts";
 import { largestDifference, type Measured, stepsFor } from "./results.ts";
 import type { Variant } from "./variants.ts";
-import { startWorker, type Worker } from "./worker.ts";
-import { writeWorkload } from "./workload.ts";
+import type { Worker } from "./worker.ts";
+import { openFolder, writeWorkload } from "./workloadFolder.ts";
 
 export interface Comparison {
   readonly network: Network;
   readonly mode: Mode;
   readonly batchSize: number;
   readonly threads: number;
+  /** Graphics adapter that computes, in place of threads. */
+  readonly adapter?: string | undefined;
   readonly rounds: number;
+  /** Seconds that each participant computes in a round; at least one step. */
+  readonly roundSeconds: number;
   /** The first variant, and all others of its name, are this project's: the baseline. */
   readonly variants: readonly Variant[];
 }
 
-/** Seconds that each worker computes in a round; at least one step. */
-const ROUND_SECONDS = 3;
 /** Untimed steps at the start, which allocate memory and generate code. */
 const WARM_UP_STEPS = 2;
 
@@ -46,8 +48,8 @@ interface Runner {
 }
 
 /**
- * Measures all variants. One that does not start, or whose numbers differ from those of direct convolution in f64, is left out with a message; the
- * first must start.
+ * Measures all variants. A peer that does not start, or whose numbers differ from those of direct convolution in f64, is left out with a message. Throws
+ * AlexNetError if the first variant, or another of its name, is such a one.
  */
 export async function compare(comparison: Comparison, say: (line: string) => void): Promise<readonly Measured[]> {
   const folder = mkdtempSync(join(tmpdir(), "alexnet-peers-"));
@@ -55,18 +57,11 @@ export async function compare(comparison: Comparison, say: (line: string) => voi
   try {
     await writeWorkload(folder, comparison.network, comparison.batchSize);
     say("  computing the expected numbers: direct convolution in f64");
-    const reference = await computeReference(folder, comparison.mode);
+    const reference = await computeReference(await openFolder(folder), comparison.mode);
     for (const variant of comparison.variants) {
       say(`  starting ${variant.name} ${variant.precision}`);
-      const started = await start(variant, comparison, folder, say);
-      if (!started) continue;
-      const problem = difference(variant, started.checked, reference);
-      if (problem === undefined) {
-        runners.push({ variant, ...started, rounds: [] });
-        continue;
-      }
-      started.worker.close();
-      say(`  left out: ${variant.name} ${variant.precision}: ${problem}`);
+      const started = await start(variant, comparison, folder, reference, say);
+      if (started) runners.push({ variant, ...started, rounds: [] });
     }
     const watch = createQuietWatch();
     for (let round = 0; round < comparison.rounds; round++) {
@@ -83,7 +78,7 @@ export async function compare(comparison: Comparison, say: (line: string) => voi
       peakBytes: worker.peakBytes(),
     }));
   } finally {
-    for (const { worker } of runners) worker.close();
+    await Promise.all(runners.map(({ worker }) => worker.close()));
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -114,19 +109,24 @@ async function measureRound(
   }
 }
 
+/** Starts a variant, and compares its numbers with the reference. Returns undefined, with a message, if one of both fails. */
 async function start(
   variant: Variant,
-  { mode, batchSize, threads, variants }: Comparison,
+  { mode, batchSize, threads, roundSeconds, variants }: Comparison,
   folder: string,
+  reference: Reference,
   say: (line: string) => void,
-): Promise<{ worker: Worker; steps: number; checked: Checked } | undefined> {
+): Promise<Pick<Runner, "worker" | "steps"> | undefined> {
   const request = { folder, mode, precision: variant.precision, batchSize, threads };
   let worker: Worker | undefined;
   try {
-    worker = await startWorker(variant.command(request));
-    return { worker, steps: await warmUp(worker), checked: await worker.check() };
+    worker = await variant.start(request);
+    const steps = await warmUp(worker, roundSeconds);
+    const problem = difference(variant, await worker.check(), reference);
+    if (problem !== undefined) throw new AlexNetError(problem);
+    return { worker, steps };
   } catch (cause) {
-    worker?.close();
+    await worker?.close();
     if (variant.name === variants[0]?.name) throw new AlexNetError(`${variant.name}: ${messageOf(cause)}`, { cause });
     say(`  left out: ${variant.name} ${variant.precision}: ${messageOf(cause)}`);
     return undefined;
@@ -134,11 +134,11 @@ async function start(
 }
 
 /** Returns the number of steps per round. A step that fills a round needs no more warm-up. */
-async function warmUp(worker: Worker): Promise<number> {
+async function warmUp(worker: Worker, roundSeconds: number): Promise<number> {
   const [first = 0] = (await worker.run(1)).seconds;
-  if (first > ROUND_SECONDS) return 1;
+  if (first > roundSeconds) return 1;
   const { seconds } = await worker.run(WARM_UP_STEPS - 1);
-  return stepsFor(ROUND_SECONDS, Math.min(...seconds));
+  return stepsFor(roundSeconds, Math.min(...seconds));
 }
 
 /** The difference that is too large; undefined if there is none. */

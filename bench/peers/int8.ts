@@ -3,20 +3,18 @@ import type { Engine } from "../../src/engine/engine.ts";
 import { planQuantization, type Quantization } from "../../src/formats/quantization.ts";
 import { openInt8Network } from "../../src/model/int8Network.ts";
 import { sizeOf } from "../../src/shape.ts";
-import { type Chain, readImages, readParameters } from "./workload.ts";
+import type { Workload } from "./workload.ts";
 
 /** Computes the scheme from the ranges of activations on the first image of the workload. */
-export async function calibrateWorkload(folder: string, chain: Chain, engine: Engine): Promise<Quantization> {
-  const { network } = chain;
+export async function calibrateWorkload(workload: Workload, engine: Engine): Promise<Quantization> {
+  const { network } = workload.chain;
   const weights = new Map<string, Float32Array>();
-  for (const { name, values } of readParameters(folder, chain, (length) => new Float32Array(length))) {
-    weights.set(name, values);
-  }
+  for await (const { name, values } of workload.readParameters()) weights.set(name, values);
   const read = (name: string) => (weights.get(name) as Float32Array).slice();
   const rounded = await openInt8Network(network, { tensors: [], read: async (name) => read(name) }, engine, 1);
   try {
     const images = new Float32Array(sizeOf(network.input));
-    readImages(folder, images);
+    await workload.readImages(images);
     await rounded.forward(images, 1, { seed: 0, first: 0 });
     return await planQuantization(network, rounded.takeRanges(), read, { dataset: "noise", images: 1 });
   } finally {

@@ -1,102 +1,42 @@
-/**
- * Worker that computes with an engine of this project: a step is the training loop's work on a batch in the program's input. The last argument but
- * one is an `OwnSetting` as JSON.
- */
-import type { Program, TrainingProgram } from "../../src/engine/engine.ts";
+/** Worker that computes with an engine of this project. The last argument but one is an `OwnSetting` as JSON. */
+import { loadDawn } from "../../src/engine/select/dawn.ts";
 import type { EngineName } from "../../src/engine/select/engineNames.ts";
 import { selectEngine } from "../../src/engine/select/selectEngine.ts";
-import { oneHotTargets } from "../../src/training/objective/targets.ts";
-import { createOptimizer } from "../../src/training/optimizers/optimizer.ts";
-import type { Sgd } from "../../src/training/optimizers/sgd.ts";
+import type { WebGpu } from "../../src/engine/webgpu/api.ts";
+import { ConfigError } from "../../src/errors.ts";
+import { type AdapterName, isSameAdapter } from "./adapterName.ts";
 import { calibrateWorkload } from "./int8.ts";
-import {
-  CHECKED_IMAGES,
-  type Checked,
-  type Computation,
-  serve,
-  type WorkerRequest,
-  workerSetting,
-} from "./protocol.ts";
-import { CHECK_DRAWS, checkTargets, gradientSamples } from "./reference.ts";
-import { type Chain, loadParameters, readChain, readFreshImages, readImages } from "./workload.ts";
+import { serveLines, workerSetting } from "./nodeWorker.ts";
+import { createOwn } from "./ownComputation.ts";
+import type { Computation, WorkerRequest } from "./protocol.ts";
+import { openFolder } from "./workloadFolder.ts";
 
-/** An engine, and whether it uses direct convolution only. */
+/** An engine, and how it is used. */
 export interface OwnSetting {
   readonly engine: EngineName;
+  /** Direct convolution only. */
   readonly exact: boolean;
+  /** Graphics adapter on which it is compared; another one is refused. */
+  readonly adapter?: AdapterName;
 }
 
-const SGD: Sgd = { kind: "sgd", form: "pytorch", momentum: 0.9, weightDecay: 5e-4 };
-/** Low, so that the loss stays finite for hundreds of steps on random labels. */
-const LEARNING_RATE = 1e-3;
-
-async function compute({ folder, mode, threads, batchSize, precision }: WorkerRequest): Promise<Computation> {
-  const chain = readChain(folder);
-  const setting: OwnSetting = JSON.parse(workerSetting());
-  const { engine } = await selectEngine(setting.engine, threads);
-  const request = { ops: chain.ops, inputShape: chain.inputShape, batchSize, exact: setting.exact };
-  const quantization = precision === "int8" ? await calibrateWorkload(folder, chain, engine) : undefined;
-  const { program, step, gradients } =
-    mode === "train" && precision !== "int8"
-      ? training(await engine.compileTraining({ ...request, precision, inputGradient: chain.inputGradient }), chain)
-      : inference(await engine.compile({ ...request, precision, ...(quantization && { quantization }) }));
-  await loadParameters(program, folder, chain);
-  readImages(folder, program.input);
-  return {
-    description: engine.description,
-    step,
-    async check() {
-      await loadParameters(program, folder, chain);
-      readFreshImages(folder, program.input);
-      const count = Math.min(CHECKED_IMAGES, batchSize);
-      const logits = await program.forward(program.input, batchSize, CHECK_DRAWS);
-      const checked = { logits: Array.from(logits.subarray(0, count * chain.classes)), ...(await gradients()) };
-      readImages(folder, program.input);
-      return checked;
-    },
-  };
+async function create({ folder, threads, ...request }: WorkerRequest): Promise<Computation> {
+  const workload = await openFolder(folder);
+  const { engine: name, exact, adapter }: OwnSetting = JSON.parse(workerSetting());
+  const { engine } = await selectEngine(name, threads, adapter && (() => loadAdapter(adapter)));
+  const quantization = request.precision === "int8" ? await calibrateWorkload(workload, engine) : undefined;
+  return createOwn({ engine, exact, quantization }, workload, { threads, ...request });
 }
 
-interface Steps {
-  readonly program: Program;
-  readonly step: () => Promise<void>;
-  /** Samples of the gradients of the first images: the others of the batch have no targets. */
-  readonly gradients: () => Promise<Checked>;
+/** Dawn, whose preferred adapter must be the expected one. */
+async function loadAdapter(expected: AdapterName): Promise<WebGpu> {
+  const gpu = await loadDawn();
+  const found = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  if (found && !isSameAdapter(found.info, expected)) {
+    const names = [expected, found.info].map(({ vendor, architecture }) => `${vendor} ${architecture}`);
+    throw new ConfigError(`graphics adapter: expected that of Chromium (${names[0]}), got ${names[1]}`);
+  }
+  return gpu;
 }
 
-function training(program: TrainingProgram, { classes }: Chain): Steps {
-  const { batchSize } = program;
-  const labels = Array.from({ length: batchSize }, (_, i) => i % classes);
-  const targets = oneHotTargets(labels, classes);
-  const optimizer = createOptimizer(program, { optimizer: SGD });
-  let first = 0;
-  return {
-    program,
-    async step() {
-      const { loss } = await program.forwardBackward(program.input, targets, batchSize, { seed: 1, first });
-      first += batchSize;
-      await optimizer.step({ learningRate: LEARNING_RATE, step: first / batchSize, images: batchSize });
-      if (!Number.isFinite(loss)) throw new Error(`training: the loss is ${loss}`);
-    },
-    async gradients() {
-      // The gradients of the mean over the batch, most of which has no targets.
-      const scale = batchSize / CHECKED_IMAGES;
-      const few = new Float32Array(targets.length);
-      few.set(checkTargets(CHECKED_IMAGES, classes).map((target) => target * scale));
-      await program.forwardBackward(program.input, few, batchSize, CHECK_DRAWS);
-      return gradientSamples(program);
-    },
-  };
-}
-
-function inference(program: Program): Steps {
-  return {
-    program,
-    async step() {
-      await program.forward(program.input, program.batchSize, { seed: 0, first: 0 });
-    },
-    gradients: async () => ({}),
-  };
-}
-
-await serve(compute);
+await serveLines(create);

@@ -1,28 +1,31 @@
 /**
- * Protocol between the benchmark and a worker, a process that computes one workload: lines of JSON in both directions. The TypeScript workers
- * share this file; torch_worker.py speaks the same.
+ * Protocol between the benchmark and what computes one workload: a worker process, by lines of JSON in both directions, or a page, by calls.
+ * torch_worker.py speaks the same.
  */
-import { createInterface } from "node:readline";
 import type { InferencePrecision } from "../../src/engine/engine.ts";
 
 export type Mode = "train" | "infer";
 
-/** A worker's last argument. The folder contains a workload as `writeWorkload` leaves it. */
-export interface WorkerRequest {
-  readonly folder: string;
+/** A computation to create. */
+export interface ComputeRequest {
   readonly mode: Mode;
   readonly precision: InferencePrecision;
   readonly batchSize: number;
   readonly threads: number;
 }
 
+/** A worker's last argument. The folder contains a workload as `writeWorkload` leaves it. */
+export interface WorkerRequest extends ComputeRequest {
+  readonly folder: string;
+}
+
 /** `run` is answered by `Timing`, `check` by `Checked`. */
 export type Command = { readonly command: "run"; readonly steps: number } | { readonly command: "check" };
 
-/** Seconds of each of a number of steps, and the processor time that all threads of the worker spent on them together. */
+/** Seconds of each of a number of steps, and the processor time of all threads of the worker on them together, unless it is unknown. */
 export interface Timing {
   readonly seconds: readonly number[];
-  readonly cpuSeconds: number;
+  readonly cpuSeconds?: number;
 }
 
 /**
@@ -47,44 +50,23 @@ export function gradientSample(gradient: Float32Array): readonly number[] {
   return [...sample, Math.sqrt(gradient.reduce((sum, value) => sum + value * value, 0))];
 }
 
-/** The worker's argument before the request: its own settings. */
-export function workerSetting(): string {
-  return process.argv.at(-2) ?? "";
-}
-
-/** Command handlers of a TypeScript worker. */
+/** Command handlers of a computation in TypeScript. */
 export interface Computation {
   /** Library and version. */
   readonly description: string;
+  /** Ends when its result is in memory of the processor: the loss in training, the logits in inference. */
   step(): Promise<void>;
   check(): Promise<Checked>;
 }
 
-/** Runs a worker until its input ends. */
-export async function serve(make: (request: WorkerRequest) => Promise<Computation>): Promise<void> {
-  const request: WorkerRequest = JSON.parse(process.argv.at(-1) ?? "");
-  const computation = await make(request);
-  await computation.step();
-  answer({ ready: computation.description });
-  for await (const line of createInterface({ input: process.stdin })) {
-    const command: Command = JSON.parse(line);
-    if (command.command === "check") answer({ checked: await computation.check() });
-    else answer(await time(computation, command.steps));
-  }
-}
-
-async function time(computation: Computation, steps: number): Promise<Timing> {
+/** Executes a command. */
+export async function answer(computation: Computation, command: Command): Promise<Timing | { checked: Checked }> {
+  if (command.command === "check") return { checked: await computation.check() };
   const seconds: number[] = [];
-  const cpuBefore = process.cpuUsage();
-  for (let i = 0; i < steps; i++) {
+  for (let i = 0; i < command.steps; i++) {
     const before = performance.now();
     await computation.step();
     seconds.push((performance.now() - before) / 1000);
   }
-  const { user, system } = process.cpuUsage(cpuBefore);
-  return { seconds, cpuSeconds: (user + system) / 1e6 };
-}
-
-function answer(line: Answer): void {
-  process.stdout.write(`${JSON.stringify(line)}\n`);
+  return { seconds };
 }

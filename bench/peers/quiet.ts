@@ -12,8 +12,11 @@ const TICKS_PER_SECOND = 100;
 
 /** Watches one process after the other. */
 export interface QuietWatch {
-  /** Runs an action whose process reports the CPU time that it used. The result, and what disturbed it, if anything did. */
-  watch<T extends { readonly cpuSeconds: number }>(
+  /**
+   * Runs an action whose process reports the CPU time that it used. Returns its result, and what disturbed it, if anything did. Without that time, other
+   * processes are not watched.
+   */
+  watch<T extends { readonly cpuSeconds?: number }>(
     action: () => Promise<T>,
   ): Promise<[T, disturbance: string | undefined]>;
 }
@@ -39,7 +42,7 @@ export function createQuietWatch(): QuietWatch {
       const result = await action();
       const elapsed = (performance.now() - start) / 1000;
       const { user, system } = process.cpuUsage(own);
-      const used = machineSeconds() - busy - result.cpuSeconds - (user + system) / 1e6;
+      const used = machineSeconds() - busy - (result.cpuSeconds ?? Number.POSITIVE_INFINITY) - (user + system) / 1e6;
       const others = used / (elapsed * availableParallelism());
       const slowdown = Math.max(before, control()) / fastest;
       if (others > OTHERS) return [result, `other processes used ${(100 * others).toFixed(0)} % of the cores`];

@@ -1,9 +1,9 @@
 /** Direct convolution in f64: what every variant's numbers are compared with. */
-import type { AnyOp, CompileRequest, DropoutDraws, Program, TrainingProgram } from "../../src/engine/engine.ts";
+import type { CompileRequest, DropoutDraws, Program, TrainingProgram } from "../../src/engine/engine.ts";
 import { createReferenceEngine } from "../../src/engine/reference/reference.ts";
 import { oneHotTargets } from "../../src/training/objective/targets.ts";
 import { CHECKED_IMAGES, type Checked, gradientSample, type Mode } from "./protocol.ts";
-import { type Chain, loadParameters, readChain, readFreshImages } from "./workload.ts";
+import { type Chain, loadParameters, type Workload } from "./workload.ts";
 
 /** Random numbers of dropout in a checked step. */
 export const CHECK_DRAWS: DropoutDraws = { seed: 1, first: 0 };
@@ -14,27 +14,27 @@ export interface Reference {
   readonly withoutDropout: Checked;
 }
 
-export async function computeReference(folder: string, mode: Mode): Promise<Reference> {
-  const chain = readChain(folder);
-  const plain = { ...chain, ops: chain.ops.filter(({ kind }) => kind !== "dropout") };
-  const logits = await checkedLogits(folder, plain);
+export async function computeReference(workload: Workload, mode: Mode): Promise<Reference> {
+  const { ops } = workload.chain;
+  const plain = { ...workload, chain: { ...workload.chain, ops: ops.filter(({ kind }) => kind !== "dropout") } };
+  const logits = await checkedLogits(plain);
   if (mode === "infer") return { withMasks: { logits }, withoutDropout: { logits } };
-  const withoutDropout = { logits, ...(await checkedGradients(folder, plain)) };
-  if (plain.ops.length === chain.ops.length) return { withMasks: withoutDropout, withoutDropout };
-  return { withMasks: { logits, ...(await checkedGradients(folder, chain)) }, withoutDropout };
+  const withoutDropout = { logits, ...(await checkedGradients(plain)) };
+  if (plain.chain.ops.length === ops.length) return { withMasks: withoutDropout, withoutDropout };
+  return { withMasks: { logits, ...(await checkedGradients(workload)) }, withoutDropout };
 }
 
-async function checkedLogits(folder: string, chain: Chain): Promise<readonly number[]> {
-  const program = await createReferenceEngine().compile(requestOf(chain));
-  const images = await load(program, folder, chain);
+async function checkedLogits(workload: Workload): Promise<readonly number[]> {
+  const program = await createReferenceEngine().compile(requestOf(workload.chain));
+  const images = await load(program, workload);
   return Array.from(await program.forward(images, CHECKED_IMAGES, CHECK_DRAWS));
 }
 
-async function checkedGradients(folder: string, chain: Chain): Promise<Checked> {
-  const { inputGradient } = chain;
-  const program = await createReferenceEngine().compileTraining({ ...requestOf(chain), inputGradient });
-  const images = await load(program, folder, chain);
-  await program.forwardBackward(images, checkTargets(CHECKED_IMAGES, chain.classes), CHECKED_IMAGES, CHECK_DRAWS);
+async function checkedGradients(workload: Workload): Promise<Checked> {
+  const { inputGradient, classes } = workload.chain;
+  const program = await createReferenceEngine().compileTraining({ ...requestOf(workload.chain), inputGradient });
+  const images = await load(program, workload);
+  await program.forwardBackward(images, checkTargets(CHECKED_IMAGES, classes), CHECKED_IMAGES, CHECK_DRAWS);
   return gradientSamples(program);
 }
 
@@ -59,15 +59,12 @@ export function checkTargets(images: number, classes: number): Float32Array {
   );
 }
 
-function requestOf({
-  ops,
-  inputShape,
-}: { readonly ops: readonly AnyOp[] } & Pick<Chain, "inputShape">): CompileRequest {
+function requestOf({ ops, inputShape }: Pick<Chain, "ops" | "inputShape">): CompileRequest {
   return { ops, inputShape, batchSize: CHECKED_IMAGES, precision: "f32" };
 }
 
-async function load(program: Program, folder: string, chain: Chain): Promise<Float32Array> {
-  await loadParameters(program, folder, chain);
-  readFreshImages(folder, program.input);
+async function load(program: Program, workload: Workload): Promise<Float32Array> {
+  await loadParameters(program, workload);
+  await workload.readFreshImages(program.input);
   return program.input;
 }

@@ -39,9 +39,12 @@ export function stepsFor(seconds: number, stepSeconds: number): number {
   return Math.max(1, Math.round(seconds / stepSeconds));
 }
 
-/** Median CPU seconds of a step, of all threads together. */
-export function cpuSecondsOf({ rounds }: Measured): number {
-  return spread(rounds.map(({ seconds, cpuSeconds }) => cpuSeconds / seconds.length)).median;
+/** Median CPU seconds of a step, of all threads together; undefined if they are unknown. */
+export function cpuSecondsOf({ rounds }: Measured): number | undefined {
+  const known = rounds.flatMap(({ seconds, cpuSeconds }) =>
+    cpuSeconds === undefined ? [] : [cpuSeconds / seconds.length],
+  );
+  return known.length > 0 ? spread(known).median : undefined;
 }
 
 /**

@@ -18,15 +18,23 @@ const ratio = (value: number) => value.toFixed(2);
  * precision.
  */
 export function formatComparison(comparison: Comparison, measured: readonly Measured[]): string {
-  const { network, mode, batchSize, threads, rounds } = comparison;
+  const { network, mode, batchSize, threads, adapter, rounds } = comparison;
   const precisions = [...new Set(measured.map(({ precision }) => precision))];
-  const title = `${network.name}, ${mode === "train" ? "training" : "inference"}, batch ${batchSize}, ${threads} threads, ${rounds} rounds\n×: ours relative to the variant, in speed, in speed by CPU time, in peak memory`;
+  const title = `${network.name}, ${mode === "train" ? "training" : "inference"}, batch ${batchSize}, ${adapter ?? `${threads} threads`}, ${rounds} rounds\n×: ours relative to the variant, in speed, in speed by CPU time, in peak memory`;
   const tables = precisions.map((precision) => {
     const of = measured.filter((one) => one.precision === precision);
     return `${precision}\n${formatRates(of, batchSize)}\n${formatVerdict(`${precision}:`, of, batchSize)}`;
   });
   const overall = precisions.length > 1 ? [formatVerdict("any precision:", measured, batchSize)] : [];
   return [title, ...tables, ...overall].join("\n\n");
+}
+
+const formatCpu = (seconds: number | undefined) =>
+  seconds === undefined ? "–" : `${formatMagnitude(1000 * seconds)} ms`;
+
+/** Ratio of two numbers; empty if one is unknown. */
+function formatRatio(numerator: number | undefined, denominator: number | undefined): string {
+  return numerator && denominator ? ratio(numerator / denominator) : "";
 }
 
 function formatRates(measured: readonly Measured[], batchSize: number): string {
@@ -40,11 +48,11 @@ function formatRates(measured: readonly Measured[], batchSize: number): string {
       formatMagnitude(range.median),
       formatRange(range, formatMagnitude),
       one === first ? "" : ratio(speedup(ours, rates).median),
-      `${formatMagnitude(1000 * cpuSecondsOf(one))} ms`,
-      first && one !== first ? ratio(cpuSecondsOf(one) / cpuSecondsOf(first)) : "",
+      formatCpu(cpuSecondsOf(one)),
+      one === first ? "" : formatRatio(cpuSecondsOf(one), first && cpuSecondsOf(first)),
       formatDuration(one.firstStepSeconds),
       one.peakBytes === undefined ? "–" : formatBytes(one.peakBytes),
-      one !== first && first?.peakBytes && one.peakBytes ? ratio(first.peakBytes / one.peakBytes) : "",
+      one === first ? "" : formatRatio(first?.peakBytes, one.peakBytes),
     ];
   });
   const columns = ["variant", "images/s", "rounds", "×", "CPU/step", "×", "1st step", "peak", "×"].map(
@@ -66,8 +74,11 @@ function formatVerdict(label: string, measured: readonly Measured[], batchSize: 
   const peer = fastest(peers.length > 0 ? peers : others, batchSize);
   if (!ours || !peer) return `${label} no peer`;
   const speed = speedup(ratesOf(ours, batchSize), ratesOf(peer, batchSize));
-  const memory =
-    ours.peakBytes && peer.peakBytes ? `, ${ratio(ours.peakBytes / peer.peakBytes)} × its peak memory` : "";
-  const cpu = ratio(cpuSecondsOf(peer) / cpuSecondsOf(ours));
-  return `${label} ${ratio(speed.median)} × ${peer.variant} ${peer.precision} (rounds ${formatRange(speed, ratio)}), ${cpu} × by CPU time${memory}`;
+  const [cpu, peerCpu] = [cpuSecondsOf(ours), cpuSecondsOf(peer)];
+  const parts = [
+    `${label} ${ratio(speed.median)} × ${peer.variant} ${peer.precision} (rounds ${formatRange(speed, ratio)})`,
+    ...(cpu && peerCpu ? [`${ratio(peerCpu / cpu)} × by CPU time`] : []),
+    ...(ours.peakBytes && peer.peakBytes ? [`${ratio(ours.peakBytes / peer.peakBytes)} × its peak memory`] : []),
+  ];
+  return parts.join(", ");
 }

@@ -6,6 +6,7 @@ import type { InferencePrecision, Precision } from "../../src/engine/engine.ts";
 import type { OwnSetting } from "./ownWorker.ts";
 import type { Mode, WorkerRequest } from "./protocol.ts";
 import type { Environment, Torch } from "./python.ts";
+import { startWorker, type Worker } from "./worker.ts";
 
 /** One way of computing a network. */
 export interface Variant {
@@ -15,17 +16,23 @@ export interface Variant {
   readonly isPeer: boolean;
   /** Dropout in the step that is checked: with the masks that our engines draw, or none. */
   readonly dropout: "our masks" | "none";
-  /** What starts its worker. */
-  command(request: WorkerRequest): readonly string[];
+  /** Starts it, and computes its first step. Rejects with the reason if that fails. */
+  start(request: WorkerRequest): Promise<Worker>;
 }
 
 function script(name: string): string {
   return fileURLToPath(new URL(name, import.meta.url));
 }
 
-/** Runs a worker of this folder with its own setting. */
-export function nodeCommand(worker: string, setting: string, request: WorkerRequest): readonly string[] {
-  return [process.execPath, "--import", "tsx", script(worker), setting, JSON.stringify(request)];
+/** Starts a worker of this folder with its own setting, and with environment variables. */
+export function startScript(
+  worker: string,
+  setting: string,
+  request: WorkerRequest,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Worker> {
+  const command = [process.execPath, "--import", "tsx", script(worker), setting, JSON.stringify(request)];
+  return startWorker(command, variables);
 }
 
 /** An engine of this project. */
@@ -35,7 +42,7 @@ export function ownVariant(name: string, precision: InferencePrecision, setting:
     precision,
     isPeer: false,
     dropout: "our masks",
-    command: (request) => nodeCommand("ownWorker.ts", JSON.stringify(setting), request),
+    start: (request) => startScript("ownWorker.ts", JSON.stringify(setting), request),
   };
 }
 
@@ -80,11 +87,11 @@ export function torchVariants(torch: Torch, mode: Mode, precision: Precision): r
     precision,
     isPeer: true,
     dropout: "none",
-    command({ folder, ...request }) {
+    start({ folder, ...request }) {
       copyFileSync(script("torch_worker.py"), join(folder, "torch_worker.py"));
       const inside = torch.folderInside(folder);
       const config = JSON.stringify({ ...request, ...use, folder: inside });
-      return [...torch.command(folder, use.environment), join(inside, "torch_worker.py"), config];
+      return startWorker([...torch.command(folder, use.environment), join(inside, "torch_worker.py"), config]);
     },
   }));
 }

@@ -1,21 +1,21 @@
-/** Worker processes, suspended while others compute, since threads that spin while waiting would use the cores. */
+/** Participants that compute when they are asked: worker processes, suspended while others compute, since threads that spin while waiting would use the cores. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import type { Checked, Command, Timing } from "./protocol.ts";
 
-/** A suspended worker after its first step. */
+/** A participant after its first step, at rest. */
 export interface Worker {
   /** Library and version. */
   readonly description: string;
-  /** Seconds from the start of the process to the end of its first step. */
+  /** Seconds from the start of the process, or of loading the page, to the end of its first step. */
   readonly firstStepSeconds: number;
   /** Times a number of steps. */
   run(steps: number): Promise<Timing>;
   check(): Promise<Checked>;
   /** Largest resident memory so far; undefined where the system does not tell. */
   peakBytes(): number | undefined;
-  close(): void;
+  close(): Promise<void>;
 }
 
 const live = new Set<ChildProcess>();
@@ -25,11 +25,17 @@ process.on("exit", () => {
 });
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(1));
 
-/** Starts a worker. Throws if it ends before completing its first step, with the end of its standard error. */
-export async function startWorker(command: readonly string[]): Promise<Worker> {
+/**
+ * Starts a worker process, with environment variables besides those of this process. Throws if it ends before completing its first step, with the end
+ * of its standard error.
+ */
+export async function startWorker(
+  command: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Worker> {
   const before = performance.now();
   const [program = "", ...args] = command;
-  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], env: { ...process.env, ...variables } });
   live.add(child);
   const nextAnswer = answers(child);
   const { ready } = (await nextAnswer()) as { readonly ready: string };
@@ -48,7 +54,7 @@ export async function startWorker(command: readonly string[]): Promise<Worker> {
     run: async (steps) => (await ask({ command: "run", steps })) as Timing,
     check: async () => ((await ask({ command: "check" })) as { readonly checked: Checked }).checked,
     peakBytes: () => peakBytes(child.pid),
-    close() {
+    async close() {
       child.kill("SIGKILL");
       live.delete(child);
     },

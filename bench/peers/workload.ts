@@ -1,17 +1,9 @@
-/** Workload of a comparison: network, parameters, images and labels, the same for every worker. */
-import { createWriteStream, openSync, readFileSync, readSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
+/** Workload of a comparison: network, parameters, images and labels, the same for every participant, read from its files. */
 import type { AnyOp, Program } from "../../src/engine/engine.ts";
-import { type Initializer, initialValues } from "../../src/network/initialize.ts";
-import { classesOf, type Network, operations } from "../../src/network/network.ts";
-import { fillGaussian, randomStream } from "../../src/random.ts";
+import type { Network } from "../../src/network/network.ts";
 import { type Shape, sizeOf } from "../../src/shape.ts";
-import { isLayerNetwork } from "./layerNetworks.ts";
-import { CHECKED_IMAGES } from "./protocol.ts";
 
-/** The network and its chain of operations, in `network.json`. Labels are i mod `classes`. */
+/** The network and its chain of operations. Labels are i mod `classes`. */
 export interface Chain {
   readonly network: Network;
   readonly inputShape: Shape;
@@ -21,74 +13,75 @@ export interface Chain {
   readonly ops: readonly AnyOp[];
 }
 
-/** All parameters in the order of the chain, f32. */
-const PARAMETERS_FILE = "parameters.f32";
-const CHAIN_FILE = "network.json";
-const IMAGES_FILE = "images.f32";
-/** Images that no timed step sees. */
-const FRESH_FILE = "fresh.f32";
-const SEED = 1;
-const INITIALIZER: Initializer = { weight: { kind: "pytorch" }, bias: "pytorch", ones: [] };
+/** Files of a workload: the chain as JSON; parameters in the order of the chain, images, and images that no timed step sees, in f32. */
+export const workloadFiles = {
+  chain: "network.json",
+  parameters: "parameters.f32",
+  images: "images.f32",
+  fresh: "fresh.f32",
+} as const;
 
-/** Writes the files of a workload to a folder. */
-export async function writeWorkload(folder: string, network: Network, batchSize: number): Promise<void> {
-  const { input } = network;
-  const chain: Chain = {
-    network,
-    inputShape: input,
-    classes: classesOf(network),
-    inputGradient: isLayerNetwork(network),
-    ops: operations(network),
-  };
-  await writeFile(join(folder, CHAIN_FILE), JSON.stringify(chain));
-  const writeImages = async (file: string, count: number) => {
-    const images = new Float32Array(count * sizeOf(network.input));
-    fillGaussian(randomStream(SEED, file), 0, images, 1);
-    await writeFile(join(folder, file), images);
-  };
-  await writeImages(IMAGES_FILE, batchSize);
-  await writeImages(FRESH_FILE, CHECKED_IMAGES);
-  const values = initialValues(network, INITIALIZER, SEED);
-  await pipeline(
-    function* () {
-      for (const parameter of values) yield new Uint8Array(parameter.values.buffer);
+/** Reads a workload's files. */
+export interface ReadFiles {
+  text(file: string): Promise<string>;
+  /** Fills `values`, or their beginning if the file ends before, with its bytes from `start`. */
+  fill(file: string, start: number, values: Float32Array): Promise<void>;
+}
+
+/** Parameter of a network. */
+export interface ParameterValues {
+  readonly name: string;
+  readonly values: Float32Array;
+}
+
+/** An opened workload. */
+export interface Workload {
+  readonly chain: Chain;
+  /** Fills `images` with those of the timed steps. */
+  readImages(images: Float32Array): Promise<void>;
+  /** Fills `images`, or their beginning, with images that no timed step sees. */
+  readFreshImages(images: Float32Array): Promise<void>;
+  /** All parameters in the order of the chain, each in memory from `allocate`. */
+  readParameters(allocate?: (length: number) => Float32Array): AsyncGenerator<ParameterValues>;
+}
+
+export async function openWorkload({ text, fill }: ReadFiles): Promise<Workload> {
+  const chain: Chain = JSON.parse(await text(workloadFiles.chain));
+  return {
+    chain,
+    readImages: (images) => fill(workloadFiles.images, 0, images),
+    readFreshImages: (images) => fill(workloadFiles.fresh, 0, images),
+    async *readParameters(allocate = (length) => new Float32Array(length)) {
+      let start = 0;
+      for (const { name, shape } of chain.ops.flatMap((op) => op.parameters)) {
+        const values = allocate(sizeOf(shape));
+        await fill(workloadFiles.parameters, start, values);
+        start += values.byteLength;
+        yield { name, values };
+      }
     },
-    createWriteStream(join(folder, PARAMETERS_FILE)),
-  );
+  };
 }
 
-export function readChain(folder: string): Chain {
-  return JSON.parse(readFileSync(join(folder, CHAIN_FILE), "utf8"));
+/** A batch of the workload's images that begins with those that no timed step sees, if `fresh`. */
+export async function readBatch(workload: Workload, batchSize: number, fresh = false): Promise<Float32Array> {
+  const images = new Float32Array(batchSize * sizeOf(workload.chain.inputShape));
+  await workload.readImages(images);
+  if (fresh) await workload.readFreshImages(images);
+  return images;
 }
 
-/** Fills `images` with the workload's. */
-export function readImages(folder: string, images: Float32Array): void {
-  readSync(openSync(join(folder, IMAGES_FILE), "r"), images);
-}
-
-/** Fills `images`, or their start, from the images that no timed step sees. */
-export function readFreshImages(folder: string, images: Float32Array): void {
-  readSync(openSync(join(folder, FRESH_FILE), "r"), images);
-}
-
-/** All parameters of a chain in its order, each in memory from `allocate`. */
-export function* readParameters(
-  folder: string,
-  { ops }: Chain,
-  allocate: (length: number) => Float32Array,
-): Generator<{ readonly name: string; readonly values: Float32Array }> {
-  const file = openSync(join(folder, PARAMETERS_FILE), "r");
-  for (const { name, shape } of ops.flatMap((op) => op.parameters)) {
-    const values = allocate(sizeOf(shape));
-    readSync(file, values);
-    yield { name, values };
-  }
+/** Targets of the first images, which the mean loss over them is to have; further images have none. */
+export function meanTargets(count: number, batchSize: number, { classes }: Chain): Float32Array {
+  const rows = new Float32Array(batchSize * classes);
+  for (let i = 0; i < count; i++) rows[i * classes + (i % classes)] = 1 / count;
+  return rows;
 }
 
 /** Writes the workload's parameters to a program. */
-export async function loadParameters(program: Program, folder: string, chain: Chain): Promise<void> {
+export async function loadParameters(program: Program, workload: Workload): Promise<void> {
   const tensors = new Map(program.parameters.map(({ name, value }) => [name, value]));
-  for (const { name, values } of readParameters(folder, chain, (length) => program.scratch(length))) {
+  for await (const { name, values } of workload.readParameters((length) => program.scratch(length))) {
     const tensor = tensors.get(name);
     if (!tensor) throw new Error(`${name}: the program has no such parameter`);
     await program.write(tensor, values);

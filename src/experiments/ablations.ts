@@ -5,6 +5,7 @@ import { findRecipe } from "../training/recipe.ts";
 import type { Values } from "./armResults.ts";
 import type { Arm, Experiment, Finding } from "./experiment.ts";
 import { dotsFigure, rowsOf } from "./figures.ts";
+import { smallSchedule } from "./smallSchedule.ts";
 
 /** Sizes of a network of five convolutions and three linear layers. */
 interface Sizes {
@@ -13,6 +14,8 @@ interface Sizes {
   readonly conv1: { readonly kernelSize: number; readonly stride?: number; readonly padding?: number };
   readonly widths: readonly [number, number, number, number, number];
   readonly hidden: number;
+  /** Deviation of the images' pixels, in levels of 0 to 255. */
+  readonly pixelDeviation: number;
 }
 
 /** The methods in a network. */
@@ -25,20 +28,25 @@ interface Parts {
 
 const allParts: Parts = { norm: "local response", overlap: true, dropout: true, towers: true };
 
-function network({ name, input, conv1, widths, hidden }: Sizes, change: Partial<Parts> = {}): Network {
+/** α of the paper, whose pixels have 0 to 255 levels. */
+const PAPER_ALPHA = 1e-4;
+
+function network({ name, input, conv1, widths, hidden, pixelDeviation }: Sizes, change: Partial<Parts> = {}): Network {
   const parts = { ...allParts, ...change };
   // The network of one device has half of the kernels except in conv5 (§3.2 of the paper, footnote), so that both have about as many parameters.
   const [w1, w2, w3, w4, w5] = parts.towers ? widths : widths.map((width, i) => (i < 4 ? width / 2 : width));
   const groups = parts.towers ? 2 : 1;
   // Batch normalization stands before ReLU (Ioffe and Szegedy 2015), local response normalization after it.
   const before = (layer: string) => (parts.norm === "batch" ? [batchNorm2d(layer)] : []);
-  const after = (layer: string) => (parts.norm === "local response" ? [localResponseNorm(layer)] : []);
+  // Pixels are divided by their deviation, and so are the outputs of the convolutions. With the paper's α the normalization would then be a constant factor.
+  const alpha = PAPER_ALPHA * pixelDeviation ** 2;
+  const after = (layer: string) => (parts.norm === "local response" ? [localResponseNorm(layer, { alpha })] : []);
   const pool = (layer: string) => maxPool2d(layer, { kernelSize: parts.overlap ? 3 : 2, stride: 2 });
   const drop = (layer: string) => (parts.dropout ? [dropout(layer, { probability: 0.5 })] : []);
   return {
     name,
     source: "Krizhevsky, Sutskever, Hinton 2012, §3.5",
-    deviations: [],
+    deviations: ["α of local response normalization in proportion to the variance of the pixels"],
     input,
     layers: [
       conv2d("conv1", { outChannels: w1 as number, ...conv1 }),
@@ -204,7 +212,7 @@ const notes = [
   "The paper's numbers are those of ImageNet; a difference on small images may have another size.",
   "Test and training error are those of the last weights, without dropout and augmentation; the training error is that of at most 10,000 images.",
   "The half-size network has half of the kernels of conv1 to conv4 and no groups; conv5 and the linear layers are those of the whole.",
-  "Initial weights are Xavier's and pixels have mean 0 and deviation 1, where the paper has 0.01 and 0 to 255. With such pixels local response normalization changes the scale more than the proportions.",
+  "Initial weights are Xavier's and pixels have mean 0 and deviation 1, where the paper has 0.01 and 0 to 255. Therefore α of local response normalization is the paper's times the variance of the pixels in levels, 64² or 90²: it sees the same proportions.",
 ];
 
 /** The table “method → effect” on CIFAR-10. */
@@ -222,6 +230,7 @@ export const ablations: Experiment = {
       name: "ablations",
       source: "Krizhevsky, Sutskever, Hinton 2012, §4 and §5, for 32×32 pixels",
       deviations: [],
+      schedule: smallSchedule,
       augmentation: { flip: 0.5, shift: 0.125, lighting: 0.1 },
     },
   },
@@ -232,6 +241,7 @@ export const ablations: Experiment = {
       conv1: { kernelSize: 6, padding: 2 },
       widths: [64, 128, 192, 192, 128],
       hidden: 1024,
+      pixelDeviation: 64,
     },
     [...methods, ...augmentations],
     "ablations",
@@ -259,6 +269,7 @@ export const ablationsFashion: Experiment = {
       conv1: { kernelSize: 11, stride: 4 },
       widths: [96, 256, 384, 384, 256],
       hidden: 1024,
+      pixelDeviation: 90,
     },
     methods,
     "ablations-227",

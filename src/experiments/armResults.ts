@@ -41,8 +41,22 @@ export function valuesOf(results: readonly ArmResult[], { arm, measure }: Measur
   return seeds.flatMap(({ measures: own }) => own[measure] ?? []);
 }
 
+/** Least and greatest possible value. */
+export type Range = readonly [least: number, most: number];
+
+/** Range of a measure with one seed: its value, or above the bound that the run has for a target that it did not reach. */
+export function rangeAt(results: readonly ArmResult[], measured: Measured, seed: number): Range {
+  const value = valueAt(results, measured, seed) ?? Number.NaN;
+  const own = seedAt(results, measured.arm, seed);
+  if (Number.isFinite(value) || own?.status !== "finished") return [value, value];
+  return [own.log.at(-1)?.epoch ?? 0, value];
+}
+
+function seedAt(results: readonly ArmResult[], arm: string, seed: number): SeedResult | undefined {
+  return results.find((result) => result.arm === arm)?.seeds.find((each) => each.seed === seed);
+}
+
 /** Value of a measure with one seed. */
 export function valueAt(results: readonly ArmResult[], { arm, measure }: Measured, seed: number): number | undefined {
-  const found = results.find((result) => result.arm === arm);
-  return found?.seeds.find((each) => each.seed === seed)?.measures[measure];
+  return seedAt(results, arm, seed)?.measures[measure];
 }

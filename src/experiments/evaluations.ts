@@ -9,7 +9,8 @@ import { evaluateEnsemble } from "../model/evaluateEnsemble.ts";
 import type { OpenOptions } from "../model/openModel.ts";
 import { parseJsonText } from "../schema.ts";
 import type { Values } from "./armResults.ts";
-import type { Experiment } from "./experiment.ts";
+import type { EvaluationSpec } from "./experiment.ts";
+import type { ScaledExperiment } from "./scaledExperiment.ts";
 import type { MeasuredTrial } from "./trials.ts";
 
 const storedSchema = z.record(z.string(), z.record(z.string(), z.number()));
@@ -36,7 +37,7 @@ export interface EvaluateSeedOptions extends Pick<OpenOptions, "engine" | "threa
  * Throws CheckpointError if evaluations.json is not a file of evaluations.
  */
 export async function evaluateSeed(
-  { base, arms, evaluations = [] }: Experiment,
+  { base, arms, evaluations = [], overrides }: ScaledExperiment,
   trials: readonly MeasuredTrial[],
   { folder, output, signal, onProgress, ...opening }: EvaluateSeedOptions,
 ): Promise<Evaluated | undefined> {
@@ -48,7 +49,7 @@ export async function evaluateSeed(
     for (const { name, networks, tenCrop, flip, samples, split, limit } of evaluations) {
       if (made[arm]?.[name] !== undefined) continue;
       const paths = own.slice(0, networks).map(({ run }) => checkpointFiles(join(output, run)).last);
-      const most = limitOf({ ...base, ...own[0]?.trial.values }, { split, limit });
+      const most = evaluationLimit({ ...base, ...own[0]?.trial.values }, overrides, { split, limit });
       const evaluation = await evaluateEnsemble(paths, {
         ...opening,
         batchSize: BATCH,
@@ -68,10 +69,15 @@ export async function evaluateSeed(
   return made;
 }
 
-/** The limit of the run's own images, so that training images are those that it was trained on; else that of the evaluation. */
-function limitOf(settings: Values, { split, limit }: { split: "train" | undefined; limit: number | undefined }) {
-  const own = settings[split === "train" ? "trainLimit" : "testLimit"];
-  return typeof own === "number" ? own : limit;
+/** Number of images: training images are those of the run, others those of the changed settings, of the evaluation or of the run. */
+export function evaluationLimit(
+  settings: Values,
+  overrides: Values,
+  { split, limit }: { readonly [K in "split" | "limit"]: EvaluationSpec[K] | undefined },
+): number | undefined {
+  const given =
+    split === "train" ? [settings["trainLimit"], limit] : [overrides["testLimit"], limit, settings["testLimit"]];
+  return given.find((each): each is number => typeof each === "number");
 }
 
 async function readEvaluations(file: string): Promise<Evaluated> {

@@ -22,7 +22,7 @@ export interface Search {
   readonly by: readonly MeasureName[];
 }
 
-/** An evaluation of trained networks, whose measure is the error on its images. The last weights are used: none are selected on test images. */
+/** An evaluation of trained networks, whose measure is the error on its images; one called `testError` replaces that of the log. The last weights are used: none are selected on test images. */
 export interface EvaluationSpec {
   readonly name: string;
   readonly title: string;
@@ -34,6 +34,7 @@ export interface EvaluationSpec {
   readonly samples?: number;
   /** Default: the test images. */
   readonly split?: "train";
+  /** Number of images. Default: that of the runs. Of training images at most those of a run. */
   readonly limit?: number;
 }
 

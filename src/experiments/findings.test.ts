@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { LogEntry } from "../checkpoint/runLog.ts";
-import type { ArmResult, Measured } from "./armResults.ts";
+import type { ArmResult } from "./armResults.ts";
 import type { Finding } from "./experiment.ts";
 import { conclusionOf, judge } from "./findings.ts";
 import { epochsTo, formatStatistics, measures, type Statistics, statisticsOf, units } from "./measures.ts";
@@ -54,21 +54,23 @@ test("mean and sample deviation, as text with one unit", () => {
   const times = statisticsOf([80, 100]) as Statistics;
   assert.equal(formatStatistics(times, units.duration.format), "1 min 30 s ± 14 s");
   assert.equal(statisticsOf([]), undefined);
-  assert.equal(formatStatistics(statisticsOf([1, Infinity]) as Statistics, units.epochs.format), "not reached");
+  const epochs = (values: readonly number[]) =>
+    formatStatistics(statisticsOf(values) as Statistics, units.epochs.format);
+  assert.deepEqual([epochs([Infinity]), epochs([1, Infinity])], ["not reached", "not reached in 1 of 2"]);
 });
 
-/** Arms with a value of one measure for each seed; undefined for none. */
-function results(arms: Readonly<Record<string, readonly (number | undefined)[]>>): readonly ArmResult[] {
+/** Arms with a value of one measure for each seed; undefined for none. Runs have `epochs` epochs. */
+function results(arms: Readonly<Record<string, readonly (number | undefined)[]>>, epochs = 12): readonly ArmResult[] {
   return Object.entries(arms).map(([arm, values]) => ({
     arm,
     values: {},
     seeds: values.map((value, seed) => ({
       seed,
       runs: [],
-      status: "finished",
+      status: value === undefined ? "diverged" : "finished",
       measures: value === undefined ? {} : { testError: value },
       seconds: 1,
-      log: [],
+      log: [entry(epochs, 0.5, 0.5)],
     })),
   }));
 }
@@ -92,18 +94,48 @@ test("a finding compares within each seed, and holds only if every seed agrees",
   );
   assert.equal(judged([0.5, 0.25, 0.5]).sentence, "undecided: holds in 2 of 3 seeds");
   assert.equal(judged([0.25, 0.25, 0.25]).sentence, "does not hold in any of 3 seeds", "the bound is excluded");
-  assert.equal(judged([0.5, undefined, undefined]).sentence, "holds (one seed)");
-  assert.deepEqual(judged([undefined, undefined, undefined]).verdict, "not measured");
+  assert.equal(
+    judged([0.5, undefined, undefined]).sentence,
+    "undecided: holds in 1 of 3 seeds, not measured in 2 (a run diverged)",
+    "a run that diverged is no agreement",
+  );
+  const none = judged([undefined, undefined, undefined]);
+  assert.deepEqual([none.verdict, none.sentence], ["not measured", "not measured (a run diverged)"]);
   const ratio = { compare: "ratio", above: 1.5, below: 3 } as const;
   assert.deepEqual(judged([0.5, 1, 0.5], ratio).measured, "2.0 ± 0.0 times");
   assert.deepEqual(judged([0.5, 1, 2], ratio).verdict, "undecided");
-  const endless = judged([Infinity, Infinity, Infinity], { compare: "ratio", above: 3 });
-  assert.deepEqual([endless.measured, endless.verdict], ["not reached by the first", "holds"]);
-  const swapped = { of: finding.to as Measured, to: finding.of };
-  const second = judged([Infinity, 0.25, 0.25], { ...swapped, compare: "ratio", above: 3 });
-  assert.deepEqual([second.measured, second.values], ["not reached by the second", [0, 2, 1]]);
-  const mixed = judge({ evaluations: [] }, results({ a: [Infinity, 0.5], b: [0.5, Infinity] }), finding);
-  assert.equal(mixed.measured, "not reached by the first and the second");
+});
+
+test("a target that was not reached in 12 epochs decides a comparison only if 12 epochs do", () => {
+  // Epochs to the target of arm a, whose numbers are those of `testError` here, and of b.
+  const judged = (a: readonly number[], b: readonly number[], change: Partial<Finding> = {}) =>
+    judge({ evaluations: [] }, results({ a, b }), { ...finding, compare: "ratio", above: 3, ...change });
+  const over = judged([3, 2, 3.5], [Infinity, Infinity, Infinity]);
+  assert.deepEqual(
+    [over.measured, over.verdict, over.sentence],
+    ["not reached by the first: more than 3.4 times", "holds", "holds in all 3 seeds"],
+  );
+  const open = judged([5, 3, 6], [Infinity, Infinity, 8]);
+  assert.deepEqual(
+    [open.measured, open.verdict, open.sentence],
+    [
+      "not reached by the first: more than 1.3 times",
+      "undecided",
+      "undecided: holds in 1 of 3 seeds, not reached in time in 1",
+    ],
+  );
+  assert.equal(judged([5], [Infinity]).sentence, "undecided (one seed): a target was not reached in time");
+  const second = judged([Infinity, Infinity], [6, 3]);
+  assert.deepEqual(
+    [second.measured, second.values, second.verdict],
+    ["not reached by the second: less than 0.50 times", [0, 0], "fails"],
+  );
+  const neither = judged([Infinity, Infinity], [Infinity, 3]);
+  assert.deepEqual(
+    [neither.measured, neither.sentence],
+    ["not reached by the first and the second", "undecided: holds in 0 of 2 seeds, not reached in time in 1"],
+    "a seed in which neither reached it counts",
+  );
 });
 
 test("the conclusion counts what holds, and says when it is no evidence", () => {
@@ -117,6 +149,14 @@ test("the conclusion counts what holds, and says when it is no evidence", () => 
   assert.equal(conclusionOf([held, held], false), "All 2 comparisons hold.");
   assert.equal(conclusionOf([held, failed], false), "1 of 2 comparisons hold.");
   assert.equal(conclusionOf([failed], false), "The comparison does not hold.");
+  const open = { ...failed, verdict: "undecided" } as const;
+  const unmeasured = { ...failed, verdict: "not measured" } as const;
+  assert.equal(conclusionOf([open], false), "The comparison is undecided.");
+  assert.equal(conclusionOf([failed, open], false), "None of 2 comparisons holds; 1 undecided.");
+  assert.equal(
+    conclusionOf([held, held, open, unmeasured], false, ["Diverged: b (1 of 2 seeds)."]),
+    "2 of 3 comparisons hold; 1 undecided, 1 not measured. Diverged: b (1 of 2 seeds).",
+  );
   assert.match(conclusionOf([held], true), /says nothing about the claim/);
   assert.match(conclusionOf([{ ...held, values: [1] }], false), /One seed gives no deviation/);
 });

@@ -3,6 +3,7 @@
 import type { Experiment } from "./experiment.ts";
 import { dotsFigure, rowsOf } from "./figures.ts";
 import { writeMadeImages } from "./madeImages.ts";
+import { smallSchedule } from "./smallSchedule.ts";
 
 const inputSize = 48;
 const arms = [
@@ -32,7 +33,7 @@ export const fit: Experiment = {
     "If the class depends on the shape and the place of an object, the fit that keeps both, padding, has the lowest error. Stretching loses the shape, cropping loses the ends.",
   minutes: 60,
   needs: [],
-  base: { network: "alexnet-small", recipe: "small", augment: ["flip"] },
+  base: { network: "alexnet-small", recipe: "small", schedule: smallSchedule, augment: ["flip"] },
   arms,
   measures: ["testError", "runningError", "step", "time"],
   figures: [

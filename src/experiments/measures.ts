@@ -139,9 +139,11 @@ export function statisticsOf(values: readonly number[]): Statistics | undefined 
   return { mean, deviation: Number.isFinite(deviation) ? deviation : 0, values };
 }
 
-/** `25.1 %`, or `25.1 % ± 0.4 points` of several values; `not reached` for an infinite mean. */
+/** `25.1 %`, or `25.1 ± 0.4 %` of several values; `not reached`, or in how many seeds, if some are infinite. */
 export function formatStatistics({ mean, deviation, values }: Statistics, format: (value: number) => string): string {
-  if (!Number.isFinite(mean)) return "not reached";
+  const unreached = values.filter((value) => !Number.isFinite(value)).length;
+  if (unreached > 0)
+    return unreached === values.length ? "not reached" : `not reached in ${unreached} of ${values.length}`;
   if (values.length < 2) return format(mean);
   // The sign and the unit stand once: "24.1 ± 0.3 %".
   const [, number = "", unit = ""] = /^([+−]?[\d.,]+)(.*)$/.exec(format(mean)) ?? [];

@@ -8,6 +8,7 @@ import { describeValues, formatValue } from "../report/tables/sweepTable.ts";
 import { writeChart } from "../runs/chartFiles.ts";
 import { type RunConfig, readRunConfig } from "../settings/runConfig.ts";
 import { type ArmResult, valuesOf } from "./armResults.ts";
+import { cautionsOf } from "./cautions.ts";
 import { conclusionOf, describeMeasure, type FindingResult, judge } from "./findings.ts";
 import { formatStatistics, statisticsOf } from "./measures.ts";
 import type { ScaledExperiment } from "./scaledExperiment.ts";
@@ -115,7 +116,7 @@ async function summarize(
     title,
     source,
     claim,
-    conclusion: conclusionOf(findings, experiment.isChanged),
+    conclusion: conclusionOf(findings, experiment.isChanged, cautionsOf(experiment, results)),
     command,
     quick,
     seeds: seeds.length,

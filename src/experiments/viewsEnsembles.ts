@@ -1,6 +1,7 @@
 /** Ten views and ensembles: averages of predictions at test time. */
 import type { EvaluationSpec, Experiment, Finding } from "./experiment.ts";
 import { dotsFigure } from "./figures.ts";
+import { smallSchedule } from "./smallSchedule.ts";
 
 const arm = "alexnet-small";
 const sizes = [1, 3, 5] as const;
@@ -36,6 +37,7 @@ export const viewsEnsembles: Experiment = {
     dataset: "cifar10",
     network: "alexnet-small",
     recipe: "small",
+    schedule: smallSchedule,
     fit: "crop",
     inputSize: 28,
     augment: ["flip"],

@@ -7,6 +7,7 @@ import { changesSmoothly } from "../training/schedule.ts";
 import { drawCalibration } from "./charts/calibrationChart.ts";
 import { drawClasses, drawConfusion } from "./charts/evaluationCharts.ts";
 import { drawLineChart } from "./charts/experimentChart.ts";
+import { drawDotChart } from "./charts/experimentDots.ts";
 import { drawMap } from "./charts/mapChart.ts";
 import { drawPace, paceOf } from "./charts/paceChart.ts";
 import { drawPrecisionRecall, drawRoc } from "./charts/rankingCharts.ts";
@@ -249,5 +250,16 @@ test("a chart of lines on a logarithmic axis without any value has no NaN", asyn
   const unreached = { x: 1000, y: Number.POSITIVE_INFINITY, deviation: 0, values: [Number.POSITIVE_INFINITY] };
   const svg = await drawLineChart(frame, [{ name: "a", points: [unreached] }], "wide");
   assert.match(svg, /a: not reached/);
+  assert.doesNotMatch(svg, /NaN|Infinity/);
+});
+
+test("a row of dots says in how many seeds a target was not reached", async () => {
+  const axis = { title: "epochs", format: String, isFraction: false };
+  const points = [
+    { x: "a", y: Number.POSITIVE_INFINITY, deviation: 0, values: [3, Number.POSITIVE_INFINITY, 4] },
+    { x: "b", y: Number.POSITIVE_INFINITY, deviation: 0, values: [Number.POSITIVE_INFINITY] },
+  ];
+  const svg = await drawDotChart({ title: "epochs", axis }, points, "wide");
+  assert.match(svg, />not reached in 1 of 3<.*>not reached</s);
   assert.doesNotMatch(svg, /NaN|Infinity/);
 });

@@ -79,7 +79,7 @@ export async function runSweep(options: SweepOptions): Promise<SweepResult> {
   const signal = AbortSignal.any([options.signal, time].filter((one) => one !== undefined));
   const lock = await openRun(directory);
   try {
-    await keepPlan(directory, plan);
+    await keepPlan(directory, plan, trials);
     const results = new Map((await readResults(directory)).map((result) => [result.number, result]));
     // Trials that monitor different figures are ranked by accuracy.
     const monitor = trials.every(({ plan: { recipe } }) => recipe.monitor === "loss") ? "loss" : "accuracy";
@@ -159,13 +159,37 @@ function ranked(results: readonly TrialResult[], monitor: Monitor): readonly Tri
   );
 }
 
-/** Stores the plan of a new sweep. Throws ConfigError if the directory contains another one. */
-async function keepPlan(directory: string, plan: SweepPlan): Promise<void> {
+/**
+ * Stores the plan of a new sweep. A plan of another version of the program may lack settings that it left at their defaults, and word sources otherwise.
+ * Throws ConfigError if the directory contains another one.
+ */
+async function keepPlan(directory: string, plan: SweepPlan, trials: readonly Trial[]): Promise<void> {
   const file = join(directory, "sweep.json");
   const stored = await readJson(file, sweepPlanSchema);
   if (!stored) return writeFileDurably(file, `${JSON.stringify(plan, undefined, 2)}\n`);
-  if (isDeepStrictEqual(stored, plan)) return;
+  if (isDeepStrictEqual(stored, plan) || isDeepStrictEqual(await settingsOfPlan(stored), trials.map(settingsOf)))
+    return;
   throw new ConfigError(`${directory}: contains another sweep, see ${file}; resume that one, or choose another --run`);
+}
+
+/** Settings of each trial of a stored plan; undefined if they are not valid. */
+async function settingsOfPlan(stored: SweepPlan): Promise<readonly unknown[] | undefined> {
+  try {
+    return (await trialsOf(stored)).map(settingsOf);
+  } catch (error) {
+    if (error instanceof ConfigError) return undefined;
+    throw error;
+  }
+}
+
+/** Settings of a trial, without the texts of its network and recipe. */
+function settingsOf({ settings: { network, recipe, ...others } }: Trial): unknown {
+  return { ...others, network: withoutTexts(network), recipe: withoutTexts(recipe) };
+}
+
+function withoutTexts(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  return { ...value, source: undefined, deviations: undefined };
 }
 
 function resultsFile(directory: string): string {

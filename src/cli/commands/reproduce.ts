@@ -16,6 +16,7 @@ export const reproduce: CommandSpec = {
       help: "directory of the page, the figures, the results and the runs (default: runs/<name>)",
     },
     { flags: "--seeds <n>", help: "number of seeds (default: 3, with --quick 1)", parse: positiveInteger },
+    { flags: "--arm <name...>", help: "configurations to train, by their names on the page (default: all)" },
     { flags: "--quick", help: "a first look with small settings, at most a minute" },
     {
       flags: "--config <file>",
@@ -35,6 +36,7 @@ export const reproduce: CommandSpec = {
     ["alexnet reproduce ablations-227 --quick", "runs/ablations-227-quick/index.html"],
     ["alexnet reproduce relu-tanh --max-minutes 40", "a part now, the rest later"],
     ["alexnet reproduce relu-tanh --seeds 5", "two further seeds"],
+    ["alexnet reproduce fit --quick --arm pad crop", "two configurations"],
   ],
   notes: `
 Repeats an experiment of the paper or of its study. The directory contains
@@ -47,6 +49,7 @@ Ctrl-C saves and stops; the same command resumes the experiment.`,
 interface ReproduceFlags {
   readonly output?: string;
   readonly seeds?: number;
+  readonly arm?: readonly string[];
   readonly quick?: boolean;
   readonly config?: string;
   readonly dataDir?: string;
@@ -64,7 +67,7 @@ async function reproduceNamed(
   const { reproduce: run } = await import("../../experiments/reproduce.ts");
   const { findExperiment } = await import("../../experiments/experiments.ts");
   const { showTraining } = await import("../showTraining.ts");
-  const { quick, seeds, maxMinutes, json } = flags;
+  const { quick, seeds, arm: arms, maxMinutes, json } = flags;
   // An unknown name fails before the settings are read.
   findExperiment(name);
   const settings = await settingsOf(flags);
@@ -74,6 +77,7 @@ async function reproduceNamed(
       settings,
       ...(quick ? { quick } : {}),
       ...(seeds === undefined ? {} : { seeds }),
+      ...(arms === undefined ? {} : { arms }),
       ...(maxMinutes === undefined ? {} : { maxMinutes }),
       signal,
       observer,
