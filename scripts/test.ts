@@ -33,10 +33,15 @@ function countIn({ type, data }: TestEvent): readonly [name: string, count: numb
 /** An event of a compiled test, with the path of its source. */
 function withSource({ type, data }: TestEvent, sources: ReadonlyMap<string, string>): TestEvent {
   const { file, name } = data as { file?: string; name?: string };
-  const named =
-    name !== undefined && sources.has(name) ? { name: relative(process.cwd(), sources.get(name) ?? name) } : {};
-  const source = file === undefined ? undefined : sources.get(file);
-  return { type, data: { ...(data as object), ...named, ...(source === undefined ? {} : { file: source }) } };
+  const [ofFile, ofName] = [sources.get(file ?? ""), sources.get(name ?? "")];
+  return {
+    type,
+    data: {
+      ...(data as object),
+      ...(ofFile === undefined ? {} : { file: ofFile }),
+      ...(ofName === undefined ? {} : { name: relative(process.cwd(), ofName) }),
+    },
+  };
 }
 
 /** Events of all files, with a single set of counts at the end. */

@@ -4,7 +4,7 @@ import { ConfigError } from "../../src/errors.ts";
 import { type Shape, sizeOf } from "../../src/shape.ts";
 import { type Create, type Device, requireFinite, SGD } from "./library.ts";
 import { CHECKED_IMAGES, type Checked, type Computation, type ComputeRequest, gradientSample } from "./protocol.ts";
-import { type Chain, meanTargets, readBatch, type Workload } from "./workload.ts";
+import { type Chain, readBatch, targetsOf, type Workload } from "./workload.ts";
 
 /** An array of jax-js: a call takes its arguments, so an array that is used again is passed as `ref`. */
 interface Values {
@@ -131,8 +131,9 @@ function loaderOf({ numpy }: Jax, workload: Workload, batchSize: number) {
     async images(fresh = false): Promise<Values> {
       return numpy.array(await readBatch(workload, batchSize, fresh)).reshape([batchSize, ...chain.inputShape]);
     },
+    /** Targets of the mean loss over the first images. */
     targets: (count: number): Values =>
-      numpy.array(meanTargets(count, batchSize, chain)).reshape([batchSize, chain.classes]),
+      numpy.array(targetsOf(chain, batchSize, count, 1 / count)).reshape([batchSize, chain.classes]),
   };
 }
 

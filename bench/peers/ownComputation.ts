@@ -1,13 +1,12 @@
 /** Computes with an engine of this project: a step is the training loop's work on a batch in the program's input. */
 import type { Engine, Program, TrainingProgram } from "../../src/engine/engine.ts";
 import type { Int8Scheme } from "../../src/int8.ts";
-import { oneHotTargets } from "../../src/training/objective/targets.ts";
 import { createOptimizer } from "../../src/training/optimizers/optimizer.ts";
 import type { Sgd } from "../../src/training/optimizers/sgd.ts";
 import { requireFinite, SGD } from "./library.ts";
 import { CHECKED_IMAGES, type Checked, type Computation, type ComputeRequest } from "./protocol.ts";
-import { CHECK_DRAWS, checkTargets, gradientSamples } from "./reference.ts";
-import { type Chain, loadParameters, type Workload } from "./workload.ts";
+import { CHECK_DRAWS, gradientSamples } from "./reference.ts";
+import { type Chain, loadParameters, targetsOf, type Workload } from "./workload.ts";
 
 /** Use of an engine. */
 export interface OwnUse {
@@ -56,10 +55,9 @@ interface Steps {
   readonly gradients: () => Promise<Checked>;
 }
 
-function training(program: TrainingProgram, { classes }: Chain): Steps {
+function training(program: TrainingProgram, chain: Chain): Steps {
   const { batchSize } = program;
-  const labels = Array.from({ length: batchSize }, (_, i) => i % classes);
-  const targets = oneHotTargets(labels, classes);
+  const targets = targetsOf(chain, batchSize);
   const optimizer = createOptimizer(program, { optimizer: sgd });
   let first = 0;
   return {
@@ -72,9 +70,7 @@ function training(program: TrainingProgram, { classes }: Chain): Steps {
     },
     async gradients() {
       // The gradients of the mean over the batch, most of which has no targets.
-      const scale = batchSize / CHECKED_IMAGES;
-      const few = new Float32Array(targets.length);
-      few.set(checkTargets(CHECKED_IMAGES, classes).map((target) => target * scale));
+      const few = targetsOf(chain, batchSize, CHECKED_IMAGES, batchSize / CHECKED_IMAGES);
       await program.forwardBackward(program.input, few, batchSize, CHECK_DRAWS);
       return gradientSamples(program);
     },

@@ -1,9 +1,8 @@
 /** Direct convolution in f64: what every variant's numbers are compared with. */
 import type { CompileRequest, DropoutDraws, Program, TrainingProgram } from "../../src/engine/engine.ts";
 import { createReferenceEngine } from "../../src/engine/reference/reference.ts";
-import { oneHotTargets } from "../../src/training/objective/targets.ts";
 import { CHECKED_IMAGES, type Checked, gradientSample, type Mode } from "./protocol.ts";
-import { type Chain, loadParameters, type Workload } from "./workload.ts";
+import { type Chain, loadParameters, targetsOf, type Workload } from "./workload.ts";
 
 /** Random numbers of dropout in a checked step. */
 export const CHECK_DRAWS: DropoutDraws = { seed: 1, first: 0 };
@@ -31,10 +30,11 @@ async function checkedLogits(workload: Workload): Promise<readonly number[]> {
 }
 
 async function checkedGradients(workload: Workload): Promise<Checked> {
-  const { inputGradient, classes } = workload.chain;
-  const program = await createReferenceEngine().compileTraining({ ...requestOf(workload.chain), inputGradient });
+  const { chain } = workload;
+  const { inputGradient } = chain;
+  const program = await createReferenceEngine().compileTraining({ ...requestOf(chain), inputGradient });
   const images = await load(program, workload);
-  await program.forwardBackward(images, checkTargets(CHECKED_IMAGES, classes), CHECKED_IMAGES, CHECK_DRAWS);
+  await program.forwardBackward(images, targetsOf(chain, CHECKED_IMAGES), CHECKED_IMAGES, CHECK_DRAWS);
   return gradientSamples(program);
 }
 
@@ -49,14 +49,6 @@ export async function gradientSamples(program: TrainingProgram): Promise<Checked
     CHECKED_IMAGES * (program.input.length / program.batchSize),
   );
   return { ...samples, images: gradientSample(images) };
-}
-
-/** Targets of the images 0, 1, …, of class i mod `classes`. */
-export function checkTargets(images: number, classes: number): Float32Array {
-  return oneHotTargets(
-    Array.from({ length: images }, (_, i) => i % classes),
-    classes,
-  );
 }
 
 function requestOf({ ops, inputShape }: Pick<Chain, "ops" | "inputShape">): CompileRequest {

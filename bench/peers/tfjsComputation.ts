@@ -6,7 +6,7 @@ import { ConfigError } from "../../src/errors.ts";
 import { type Shape, sizeOf } from "../../src/shape.ts";
 import { type Create, type Device, requireFinite, SGD } from "./library.ts";
 import { CHECKED_IMAGES, type Checked, type Computation, type ComputeRequest, gradientSample } from "./protocol.ts";
-import { type Chain, meanTargets, readBatch, type Workload } from "./workload.ts";
+import { type Chain, readBatch, targetsOf, type Workload } from "./workload.ts";
 
 interface Tensor {
   data(): Promise<Float32Array>;
@@ -245,14 +245,15 @@ async function training(tf: TensorFlow, workload: Workload, { batchSize }: Compu
   const built = build(tf, chain, batchSize);
   const load = loaderOf(built, workload, batchSize);
   const gradients = gradientsOf(tf, chain, built);
-  const targetsOf = (count: number) =>
-    tf.tidy(() =>
-      tf.reshape(built.channelsLast(meanTargets(count, batchSize, chain), built.map), [batchSize, chain.classes]),
-    );
+  const meanTargets = (count: number) =>
+    tf.tidy(() => {
+      const rows = built.channelsLast(targetsOf(chain, batchSize, count, 1 / count), built.map);
+      return tf.reshape(rows, [batchSize, chain.classes]);
+    });
   const weights = (await load.parameters()).map((value) => tf.variable(value));
   const velocities = weights.map((weight) => tf.variable(tf.zerosLike(weight)));
   const images = await load.images();
-  const targets = targetsOf(batchSize);
+  const targets = meanTargets(batchSize);
   return {
     async step() {
       const loss = tf.tidy(() => {
@@ -263,7 +264,7 @@ async function training(tf: TensorFlow, workload: Workload, { batchSize }: Compu
       requireFinite((await take(loss))[0]);
     },
     async check() {
-      const [fresh, few] = [await load.images(true), targetsOf(CHECKED_IMAGES)];
+      const [fresh, few] = [await load.images(true), meanTargets(CHECKED_IMAGES)];
       const parameters = await load.parameters();
       const [logits, ...ordered] = tf.tidy(() => {
         const { grads } = gradients(parameters, fresh, few, false);

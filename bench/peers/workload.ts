@@ -71,10 +71,10 @@ export async function readBatch(workload: Workload, batchSize: number, fresh = f
   return images;
 }
 
-/** Targets of the first images, which the mean loss over them is to have; further images have none. */
-export function meanTargets(count: number, batchSize: number, { classes }: Chain): Float32Array {
+/** Targets of the first `count` images, `value` at the class of each, [batchSize, classes]; further images have none. */
+export function targetsOf({ classes }: Chain, batchSize: number, count = batchSize, value = 1): Float32Array {
   const rows = new Float32Array(batchSize * classes);
-  for (let i = 0; i < count; i++) rows[i * classes + (i % classes)] = 1 / count;
+  for (let i = 0; i < count; i++) rows[i * classes + (i % classes)] = value;
   return rows;
 }
 

@@ -7,6 +7,7 @@ import {
   formatMagnitude,
   formatPercent,
   formatPoints,
+  formatUnreached,
 } from "../report/numbers.ts";
 import { type Spread, spreadOf } from "../training/evaluation/spread.ts";
 
@@ -141,9 +142,8 @@ export function statisticsOf(values: readonly number[]): Statistics | undefined 
 
 /** `25.1 %`, or `25.1 ± 0.4 %` of several values; `not reached`, or in how many seeds, if some are infinite. */
 export function formatStatistics({ mean, deviation, values }: Statistics, format: (value: number) => string): string {
-  const unreached = values.filter((value) => !Number.isFinite(value)).length;
-  if (unreached > 0)
-    return unreached === values.length ? "not reached" : `not reached in ${unreached} of ${values.length}`;
+  const unreached = formatUnreached(values);
+  if (unreached !== undefined) return unreached;
   if (values.length < 2) return format(mean);
   // The sign and the unit stand once: "24.1 ± 0.3 %".
   const [, number = "", unit = ""] = /^([+−]?[\d.,]+)(.*)$/.exec(format(mean)) ?? [];

@@ -55,3 +55,10 @@ export function formatDuration(seconds: number): string {
   const hours = Math.round(seconds / 3600);
   return `${Math.floor(hours / 24)} d ${hours % 24} h`;
 }
+
+/** `not reached`, or `not reached in 1 of 3`: how many of the values are infinite; undefined if none is. */
+export function formatUnreached(values: readonly number[]): string | undefined {
+  const unreached = values.filter((value) => !Number.isFinite(value)).length;
+  if (unreached === 0) return undefined;
+  return unreached === values.length ? "not reached" : `not reached in ${unreached} of ${values.length}`;
+}

@@ -1,6 +1,7 @@
 /** Chart of dots of an experiment: one row per configuration. */
 import type { Mark } from "vega";
 import { printable } from "../../escape.ts";
+import { formatUnreached } from "../numbers.ts";
 import { truncate } from "../text.ts";
 import { colours } from "../theme.ts";
 import { chartText, drawChart } from "./chart.ts";
@@ -71,15 +72,11 @@ interface RowFrame {
   readonly axis: ValueAxis;
 }
 
-/** Text of a row with an infinite value. */
-function unreachedText({ values }: FigurePoint): string {
-  const unreached = values.filter((value) => !Number.isFinite(value)).length;
-  return unreached < values.length ? `not reached in ${unreached} of ${values.length}` : "not reached";
-}
-
 function rowMarks(point: FigurePoint, y: number, { place, letters, labelX, labelUp, axis }: RowFrame): Mark[] {
   const label = textMark(truncate(printable(String(point.x)), letters), { x: labelX, y: y - labelUp }, chartText);
-  if (!Number.isFinite(point.y)) return [label, textMark(unreachedText(point), { x: 8, y }, chartText)];
+  if (!Number.isFinite(point.y)) {
+    return [label, textMark(formatUnreached(point.values) ?? "not reached", { x: 8, y }, chartText)];
+  }
   const { says } = barOf(point, axis);
   const [low, high] = [place(point.y - point.deviation), place(point.y + point.deviation)];
   const span: Mark = {
