@@ -5,7 +5,7 @@
 import { UsageError } from "../errors.ts";
 import { conv2d, dropout, flatten, linear, localResponseNorm, maxPool2d, relu } from "../layers/kinds.ts";
 import { didYouMean } from "../suggest.ts";
-import { alexnetOwt, alexnetSmall, alexnetSmallBn } from "./alexnetOwt.ts";
+import { alexnetFast, alexnetOwt, alexnetSmall, alexnetSmallBn } from "./alexnetOwt.ts";
 import type { Network } from "./network.ts";
 
 const alexnet: Network = {
@@ -219,6 +219,7 @@ export const networks: readonly Network[] = [
   alexnetHalf,
   alexnetSmall,
   alexnetSmallBn,
+  alexnetFast,
   bvlcAlexnet,
   caffenet,
 ];

@@ -29,6 +29,8 @@ export const storedDatasetSchema = z.object({
   classNames: z.array(z.string()),
 });
 
+const eigenSchema = z.object({ eigenvalues: z.array(z.number()), eigenvectors: z.array(z.array(z.number())) });
+
 /** All settings that a run started with. */
 export const storedRunSchema = z.object({
   dataset: storedDatasetSchema,
@@ -38,7 +40,9 @@ export const storedRunSchema = z.object({
   recipe: recipeSchema,
   preprocessing: preprocessingSchema,
   /** Principal components of the training images' colours, if the recipe adds lighting noise. */
-  colours: z.object({ eigenvalues: z.array(z.number()), eigenvectors: z.array(z.array(z.number())) }).optional(),
+  colours: eigenSchema.optional(),
+  /** Principal components of the training images' patches, if the recipe whitens the first layer. */
+  patches: eigenSchema.optional(),
   divergence: divergencePolicySchema.prefault({}),
   /** Initialization from a weights file, if there was one. */
   fineTuning: fineTuningSchema.optional(),

@@ -1,14 +1,16 @@
 /** Adaptation of data set and network to each other, and the scale of pixel values. */
 import { encodeBase64 } from "../base64.ts";
 import { type Dataset, sampledImages } from "../dataset/dataset.ts";
-import { eigenOf } from "../eigen.ts";
+import { type Eigen, eigenOf } from "../eigen.ts";
 import { ConfigError } from "../errors.ts";
 import type { PrincipalColours } from "../image/augment/lighting.ts";
 import { type Image, lumaWeights, type PixelSize } from "../image/image.ts";
 import { createFit, frameSizeOf } from "../image/prepare/fit.ts";
 import { createFitter, type Fitting } from "../image/prepare/fitter.ts";
 import { covarianceOf } from "../image/prepare/moments.ts";
+import { principalPatches } from "../image/prepare/patches.ts";
 import type { Preprocessing } from "../image/prepare/preprocess.ts";
+import { whiteningKernel } from "../network/initialize.ts";
 import { classesOf, type Network, withClasses } from "../network/network.ts";
 import type { Recipe } from "../training/recipe.ts";
 import type { TrainObserver } from "./trainObserver.ts";
@@ -20,6 +22,8 @@ export interface RunInput {
   readonly preprocessing: Preprocessing;
   /** Principal components for colour noise, if the recipe has it. */
   readonly colours: PrincipalColours | undefined;
+  /** Principal components of patches, if the recipe whitens the first layer. */
+  readonly patches: Eigen | undefined;
 }
 
 /** The channels and size of a network's images. Throws ConfigError for other than 1 or 3 channels. */
@@ -55,10 +59,16 @@ export async function fitInput(
 ): Promise<RunInput> {
   const note = channelNote(network, dataset);
   if (note) observer.onMessage?.(note);
+  const preprocessing = { ...fitting, ...(scale ?? (await scaleOf(dataset, fitting, recipe))) };
+  const kernelSize = whiteningKernel(network, recipe.initializer);
   return {
     network: forClasses(network, dataset.classNames.length),
     dataset,
-    preprocessing: { ...fitting, ...(scale ?? (await scaleOf(dataset, fitting, recipe))) },
+    preprocessing,
+    patches:
+      kernelSize === undefined
+        ? undefined
+        : await principalPatches(sampledImages(dataset.train, PATCH_IMAGES), preprocessing, kernelSize),
     colours: recipe.augmentation.lighting === undefined ? undefined : coloursOf(dataset, fitting.channels),
   };
 }
@@ -132,6 +142,9 @@ function coloursOf(dataset: Dataset, channels: number): PrincipalColours {
   const entry = 1 / Math.sqrt(channels);
   return { eigenvalues: [variance * channels], eigenvectors: [Array<number>(channels).fill(entry)] };
 }
+
+/** Maximum number of training images that the principal components of patches are computed from. */
+const PATCH_IMAGES = 5000;
 
 /** Maximum number of training images that a mean image is computed from. */
 const MEAN_IMAGES = 10_000;

@@ -13,11 +13,11 @@ import type { RunConfig } from "../settings/runConfig.ts";
  */
 export async function writeInitialWeights(
   weights: TensorSink,
-  { network, recipe, fineTuning }: RunConfig,
+  { network, recipe, fineTuning, patches }: RunConfig,
 ): Promise<void> {
   const names = tensorNames(network);
   const allocate = (length: number) => weights.scratch?.(length) ?? new Float32Array(length);
-  for (const { name, values } of initialValues(network, recipe.initializer, recipe.seed, allocate)) {
+  for (const { name, values } of initialValues(network, recipe.initializer, recipe.seed, allocate, patches)) {
     await weights.write(names.get(name) as string, values);
   }
   if (!fineTuning) return;

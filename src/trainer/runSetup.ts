@@ -48,7 +48,7 @@ export async function prepareRun(plan: RunPlan, call: PrepareCall): Promise<Prep
 }
 
 async function startRun(plan: RunPlan, { command, observer = {}, signal, ...job }: PrepareCall): Promise<PreparedRun> {
-  const { network, dataset, preprocessing, colours } = await prepareInput(plan, observer, signal);
+  const { network, dataset, preprocessing, colours, patches } = await prepareInput(plan, observer, signal);
   noteMissing(dataset, observer);
   if (plan.repeats && (!hasImagesOf(plan.repeats, dataset) || isChosenOtherwise(plan.repeats))) {
     observer.onMessage?.(
@@ -84,6 +84,7 @@ async function startRun(plan: RunPlan, { command, observer = {}, signal, ...job 
     ...(colours && recipe.augmentation.lighting !== undefined
       ? { colours: structuredClone(colours) as NonNullable<RunConfig["colours"]> }
       : {}),
+    ...(patches ? { patches: structuredClone(patches) as NonNullable<RunConfig["patches"]> } : {}),
     ...(fineTuning ? { fineTuning } : {}),
     divergence: plan.divergence,
     precision,

@@ -91,7 +91,7 @@ export async function trainNetwork(options: TrainNetworkOptions): Promise<Traine
   });
   try {
     const optimizer = createOptimizer(program, recipe);
-    const weights = options.weights ?? newWeights(network, recipe);
+    const weights = options.weights ?? newWeights(network, recipe, input.patches);
     await writeWeights(program, [...program.parameters, ...program.frozen], weights);
     optimizer.start();
     return await trainCompiled(options, recipe, input, program, optimizer);
@@ -130,8 +130,9 @@ export function fitNetwork(
 }
 
 /** Random initial weights by a recipe. */
-export function newWeights(network: Network, { initializer, seed }: Recipe): Weights {
-  return new Map([...initialValues(network, initializer, seed)].map(({ name, values }) => [name, values]));
+export function newWeights(network: Network, { initializer, seed }: Recipe, patches: RunInput["patches"]): Weights {
+  const drawn = initialValues(network, initializer, seed, undefined, patches);
+  return new Map([...drawn].map(({ name, values }) => [name, values]));
 }
 
 async function trainCompiled(

@@ -200,21 +200,22 @@ const flowers: Recipe = recipeSchema.parse({
 const modernSmall: Recipe = recipeSchema.parse({
   name: "modern-small",
   source:
-    "He et al. 2015, §3.4 and §4.2: batch normalization, moved crops and reflections; one cycle of Smith and Topin 2018; for images of 28 to 64 pixels at their own size",
+    "Jordan 2024, “94% on CIFAR-10 in 3.29 Seconds on a Single GPU”, §3: whitening, moved crops and reflections, label smoothing, Nesterov momentum; one cycle of Smith and Topin 2018; for images of 28 to 64 pixels at their own size",
   deviations: [
-    "the crop's border is filled by reflection, where He et al. have zeros",
-    "Nesterov momentum, and dropout in the linear layers, which He et al. do not use",
+    "all weights are trained, where Jordan keeps those of the whitening",
+    "batches of 128, Xavier initialisation, smoothing of 0.1, and one cycle to 0.05",
   ],
-  network: "alexnet-small-bn",
-  epochs: 60,
+  network: "alexnet-fast",
+  epochs: 11,
   batchSize: 128,
   learningRate: 0.05,
   optimizer: { form: "nesterov", momentum: 0.9, weightDecay: 0.0005 },
   schedule: { kind: "one-cycle" },
-  initializer: { weight: { kind: "xavierUniform" } },
+  initializer: { weight: { kind: "xavierUniform" }, layers: { conv1: { kind: "whitening" } } },
   fit: "native",
-  augmentation: { flip: 0.5, reflectCrop: 0.125 },
+  augmentation: { flip: 0.5, reflectCrop: 1 / 16 },
   normalization: "standard",
+  labelSmoothing: 0.1,
 });
 
 const modernFashion: Recipe = recipeSchema.parse({

@@ -2,8 +2,8 @@
 import type { LogEntry } from "../../checkpoint/runLog.ts";
 import type { TrainingProgram } from "../../engine/engine.ts";
 import { type NetworkModel, readWeights, type Weights, writeWeights } from "../../model/networkModel.ts";
-import type { Network } from "../../network/network.ts";
 import { sizeOf } from "../../shape.ts";
+import type { RunInput } from "../../trainer/fitInput.ts";
 import { metricsOf, type RunStorage } from "../../trainer/recorder.ts";
 import { newWeights } from "../../trainer/trainNetwork.ts";
 import type { Evaluated } from "../../training/monitor.ts";
@@ -80,9 +80,13 @@ export function createCheckpoints(
 }
 
 /** Weights of a new run: the given ones where their size fits, random ones otherwise. */
-export function initialWeights(network: Network, recipe: Recipe, given: Weights | undefined): Weights {
+export function initialWeights(
+  { network, patches }: Pick<RunInput, "network" | "patches">,
+  recipe: Recipe,
+  given: Weights | undefined,
+): Weights {
   return new Map(
-    [...newWeights(network, recipe)].map(([name, drawn]) => {
+    [...newWeights(network, recipe, patches)].map(([name, drawn]) => {
       const values = given?.get(name);
       return [name, values?.length === drawn.length ? values : drawn];
     }),

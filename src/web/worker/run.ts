@@ -138,7 +138,7 @@ async function compile(options: RunOptions): Promise<RunState> {
   const { batchSize, augmentation, seed } = recipe;
   const [ops, inputShape] = [operations(input.network), input.network.input];
   const program = await engine.compileTraining({ ops, inputShape, batchSize, precision: "f32", exact: false });
-  const weights = state ? new Map(state.weights) : initialWeights(input.network, recipe, options.weights);
+  const weights = state ? new Map(state.weights) : initialWeights(input, recipe, options.weights);
   const optimizer = createOptimizer(program, recipe);
   try {
     await loadState(program, optimizer, weights, state?.optimizer);
