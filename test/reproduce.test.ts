@@ -61,7 +61,7 @@ const cases: Readonly<Record<string, Partial<ReproduceOptions>>> = {
   "data-size": { arms: ["as they are, 32; 1,000 images", "as they are, 32; 5,000 images"] },
   fit: { arms: ["pad", "stretch"], settings: { inputSize: 28, dataset: undefined, dataDir: undefined } },
   flowers: { settings: { epochs: 2 } },
-  "modern-small": { arms: ["the recipe", "with label smoothing"] },
+  "modern-small": { arms: ["the recipe", "without label smoothing"] },
   "modern-fashion": { arms: ["the recipe"] },
   "large-batch": { arms: ["SGD, batch 128", "LARS, batch 128"], settings: { warmup: 0.5 } },
 };

@@ -26,6 +26,7 @@ describe("totals", () => {
     "alexnet-half": { parameters: 16_630_440, neurons: 330_136, macs: 311_191_824 },
     "alexnet-small": { parameters: 6_886_184, neurons: 155_688, macs: 183_234_560 },
     "alexnet-small-bn": { parameters: 6_888_488, neurons: 155_688, macs: 183_234_560 },
+    "alexnet-fast": { parameters: 3_299_552, neurons: 169_280, macs: 106_495_776 },
     "bvlc-alexnet": { parameters: 60_965_224, neurons: 659_272, macs: 724_406_816 },
     caffenet: { parameters: 60_965_224, neurons: 659_272, macs: 724_406_816 },
   };
