@@ -173,7 +173,15 @@ test("a run is started again to the bit: network, optimizer, schedule, loss and 
   await trainTwice("plain", data);
   await trainTwice("many", {
     ...data,
-    recipe: { ...findRecipe("fashion"), initializer: { weight: { kind: "heNormal" }, bias: "zero", ones: ["fc2"] } },
+    recipe: {
+      ...findRecipe("fashion"),
+      initializer: {
+        weight: { kind: "heNormal" },
+        layers: { conv1: { kind: "whitening" } },
+        bias: "zero",
+        ones: ["fc2"],
+      },
+    },
     precision: "f32",
     exact: true,
     seed: 7,

@@ -53,10 +53,10 @@ const changes: readonly Change[] = [
     ({ initializer: { layers, ...rest } }) => ({ initializer: rest }),
   ),
   layersChange("with the layers of alexnet-small-bn, without dropout", "–", (_, width) =>
-    smallLayersWithBatchNorm(width).filter(({ kind }) => kind !== "dropout"),
+    smallLayersWithBatchNorm(width).filter(({ name }) => !name.startsWith("drop")),
   ),
   layersChange("without batch normalization", "faster, and more accurate (Ioffe and Szegedy 2015)", (layers) =>
-    layers.filter(({ kind }) => kind !== "batchNorm2d"),
+    layers.filter(({ name }) => !name.startsWith("norm")),
   ),
   layersChange("with dropout", "needed less with batch normalization (Ioffe and Szegedy 2015, §3.4)", (layers) =>
     layers.flatMap((layer) =>

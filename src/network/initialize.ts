@@ -41,7 +41,7 @@ export const initializerSchema = z.strictObject({
 
 export type Initializer = z.infer<typeof initializerSchema>;
 
-type Weight = Initializer["weight"];
+type Weight = NonNullable<Initializer["layers"]>[string];
 type Draw = (values: Float32Array, stream: ReturnType<typeof randomStream>, fanIn: number, fanOut: number) => void;
 
 function uniform(limit: (fanIn: number, fanOut: number) => number): Draw {
@@ -53,8 +53,8 @@ function uniform(limit: (fanIn: number, fanOut: number) => number): Draw {
 
 const pytorch = uniform((fanIn) => 1 / Math.sqrt(fanIn));
 
-/** Distribution of each kind of initial weights. */
-const draws: { readonly [K in Weight["kind"]]: (weight: Extract<Weight, { readonly kind: K }>) => Draw } = {
+/** Distribution of each kind of initial weights; undefined for those that follow from images. */
+const draws: { readonly [K in Weight["kind"]]: (weight: Extract<Weight, { readonly kind: K }>) => Draw | undefined } = {
   gaussian:
     ({ deviation }) =>
     (values, stream) =>
@@ -62,10 +62,11 @@ const draws: { readonly [K in Weight["kind"]]: (weight: Extract<Weight, { readon
   xavierUniform: () => uniform((fanIn, fanOut) => Math.sqrt(6 / (fanIn + fanOut))),
   heNormal: () => (values, stream, fanIn) => fillGaussian(stream, 0, values, Math.sqrt(2 / fanIn)),
   pytorch: () => pytorch,
+  whitening: () => undefined,
 };
 
-function drawFor<W extends Weight>(weight: W): Draw {
-  const draw = draws[weight.kind] as unknown as (weight: W) => Draw;
+function drawFor<W extends Weight>(weight: W): Draw | undefined {
+  const draw = draws[weight.kind] as unknown as (weight: W) => Draw | undefined;
   return draw(weight);
 }
 
@@ -86,10 +87,20 @@ function whiten(kernels: Float32Array, { eigenvalues, eigenvectors }: Eigen): vo
   }
 }
 
-/** Kernel size of the convolution that `initializer` wants to whiten the images of a network: its first layer. Undefined if there is none. */
-export function whiteningKernel({ layers: [first] }: Network, { layers = {} }: Initializer): number | undefined {
-  if (first?.kind !== "conv2d" || !Object.hasOwn(layers, first.name)) return undefined;
-  return layers[first.name]?.kind === "whitening" ? first.kernelSize : undefined;
+/**
+ * Kernel size of the convolution that `initializer` wants to whiten the images of a network: its first layer, without groups, with kernels no larger than the images.
+ * Undefined if there is none.
+ */
+export function whiteningKernel(network: Network, { layers = {} }: Initializer): number | undefined {
+  const { input } = network;
+  const [first] = place(network);
+  if (!first || !Object.hasOwn(layers, first.layer.name)) return undefined;
+  const wanted = layers[first.layer.name];
+  const [kernels, channels, kernelSize = 0] = first.parameters.find(({ shape }) => shape.length === 4)?.shape ?? [];
+  // A locally connected layer has more kernels than maps, a convolution in groups kernels of fewer channels.
+  const isWhole = kernels === first.outputShape[0] && channels === input[0];
+  const fits = kernelSize > 0 && kernelSize <= Math.min(input[1], input[2]);
+  return wanted && !drawFor(wanted) && isWhole && fits ? kernelSize : undefined;
 }
 
 /**
@@ -104,6 +115,7 @@ export function* initialValues(
   patches?: Eigen,
 ): Generator<{ readonly name: string; readonly values: Float32Array }> {
   const { weight, layers = {} } = initializer;
+  const draw = drawFor(weight) as Draw;
   const whitened = whiteningKernel(network, initializer) === undefined ? undefined : network.layers[0]?.name;
   for (const { layer, parameters } of place(network)) {
     for (const { name: role, shape, fanIn, fanOut, initial } of parameters) {
@@ -113,7 +125,7 @@ export function* initialValues(
       if (initial !== undefined) values.fill(initial);
       else if (shape.length > 1) {
         const own = Object.hasOwn(layers, layer.name) ? layers[layer.name] : undefined;
-        drawFor(own === undefined || own.kind === "whitening" ? weight : own)(values, stream, fanIn, fanOut);
+        ((own && drawFor(own)) ?? draw)(values, stream, fanIn, fanOut);
         if (patches && layer.name === whitened) whiten(values, patches);
       } else if (initializer.ones.includes(layer.name)) values.fill(1);
       else if (initializer.bias === "pytorch") pytorch(values, stream, fanIn, fanOut);

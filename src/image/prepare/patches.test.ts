@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { assertClose } from "../../../test/assertClose.ts";
-import { conv2d, flatten, linear } from "../../layers/kinds.ts";
+import { conv2d, flatten, linear, localConv2d } from "../../layers/kinds.ts";
 import { initializerSchema, initialValues, whiteningKernel } from "../../network/initialize.ts";
 import type { Network } from "../../network/network.ts";
 import type { Image } from "../image.ts";
@@ -122,7 +122,15 @@ test("other numbers of kernels: the leading components; kernels beyond them as `
   );
 });
 
-test("whiteningKernel: the first layer only", () => {
+test("whiteningKernel: the first layer only, a convolution without groups whose kernels fit the images", () => {
+  const kernelOf = (layer: object) => {
+    const first = { ...conv2d("conv1", { outChannels: 6, kernelSize: 2 }), ...layer } as Network["layers"][number];
+    return whiteningKernel({ ...network(24), layers: [first] }, initializer);
+  };
+  assert.equal(kernelOf({}), 2);
+  assert.equal(kernelOf({ groups: 3 }), undefined);
+  assert.equal(kernelOf({ kernelSize: 9, padding: 2 }), undefined);
+  assert.equal(kernelOf(localConv2d("conv1", { outChannels: 6, kernelSize: 2 })), undefined);
   assert.equal(whiteningKernel(network(24), initializer), 2);
   const other = initializerSchema.parse({ weight, layers: { fc: { kind: "whitening" } } });
   assert.equal(whiteningKernel(network(24), other), undefined);
