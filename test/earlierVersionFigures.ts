@@ -176,7 +176,8 @@ export const steps: readonly Step[] = [
       return { printed, files: await describeDirectory(join(folder, "sweep"), folder) };
     },
   },
-  { ...command("exact", "runs", "@/"), name: "runs, once resumed" },
+  // One of them was resumed by oneDNN, whose sums depend on the processor.
+  { ...command("close", "runs", "@/"), name: "runs, once resumed" },
   command("exact", "compare", "@/first", "@/stopped", "@/tuned", "@/full"),
   comparisonFiles,
   command("exact", "filters", "@/first", "--output", "@/filters.svg"),
