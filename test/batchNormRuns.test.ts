@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { test } from "node:test";
+import { UnimplementedError } from "../src/errors.ts";
 import { exportModel } from "../src/exchange/exportModel.ts";
 import { importModel } from "../src/exchange/importModel.ts";
 import { batchNorm2d } from "../src/layers/kinds.ts";
@@ -37,8 +38,14 @@ const variants: Readonly<Record<string, TrainOptions>> = {
 };
 
 for (const [name, more] of Object.entries(variants)) {
-  test(`stopped and resumed, a run ends to the bit as if undisturbed: ${name}`, async () => {
-    await train(`${name}-whole`, { ...options, ...more });
+  test(`stopped and resumed, a run ends to the bit as if undisturbed: ${name}`, async (t) => {
+    try {
+      await train(`${name}-whole`, { ...options, ...more });
+    } catch (error) {
+      if (!(error instanceof UnimplementedError) || more.precision !== "bf16") throw error;
+      t.skip(error.message);
+      return;
+    }
     // 400 images in batches of 48: the last of each epoch has 16.
     await train(`${name}-parts`, { ...options, ...more }, 5);
     await train(`${name}-parts`, { resume: true }, 6);

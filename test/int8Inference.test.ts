@@ -37,7 +37,8 @@ async function evaluated(run: string, options: OpenOptions = {}) {
     precision: "int8",
     ...options,
     calibration: { ...options.calibration, onProgress },
-    onMessage: (message) => messages.push(message),
+    // Without VNNI, another message says that int8 is slow.
+    onMessage: (message) => message.startsWith("precision: ") || messages.push(message),
   });
   try {
     const evaluation = await classifier.evaluate({ dataDir: at(""), onPrediction: (one) => predictions.push(one) });
@@ -137,7 +138,8 @@ test("the commands take it, and their help names it", async () => {
   assert.match(evaluation.stderr, /int8: calibrated on 256 images of fashion-mnist/);
   assert.equal(JSON.parse(evaluation.stdout).images, 50);
   const again = await runMain("evaluate", run, ...options);
-  assert.deepEqual([again.stdout, again.stderr], [evaluation.stdout, ""]);
+  assert.equal(again.stdout, evaluation.stdout);
+  assert.match(again.stderr, /^(precision: int8 is slower here .*\n)?$/);
   const usage = await runMain("evaluate", run, "--calibrate", at(""));
   assert.equal(usage.exit, 2);
   assert.match(usage.stderr, /--calibrate requires --precision int8/);

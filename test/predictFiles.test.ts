@@ -58,7 +58,7 @@ async function evaluated(runName: string, batchSize: number): Promise<ReadonlyMa
   return predictions;
 }
 
-test("files are classified as the evaluation does, to the bit at one batch size", async () => {
+test("files are classified as the evaluation does", async () => {
   const expected = await evaluated("tiny", 8);
   assert.equal(expected.size, 21);
   const files = await findPictures([photos]);
@@ -73,7 +73,9 @@ test("files are classified as the evaluation does, to the bit at one batch size"
     assert.ok("classes" in prediction);
     const [first] = prediction.classes;
     const { predicted, probability } = expected.get(prediction.file) as Prediction;
-    assert.deepEqual(first, { className: predicted, probability }, prediction.file);
+    assert.equal(first?.className, predicted, prediction.file);
+    // Their batches have other images and other sizes, and without AVX-512 other roundings.
+    assertClose([first?.probability ?? 0], [probability], { absolute: 1e-6 }, prediction.file);
   }
 });
 
