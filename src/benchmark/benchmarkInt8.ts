@@ -25,7 +25,7 @@ export async function measureInt8(
   fillUniform(randomStream(SEED, "images"), 0, images);
   const parameters = new Map<string, Float32Array>();
   const { initializer } = findRecipe("fashion");
-  for (const { name, values } of initialValues(network, initializer, SEED, (length) => new Float32Array(length))) {
+  for (const { name, values } of initialValues(network, initializer, SEED)) {
     parameters.set(name, values.slice());
   }
   const read = async (name: string) => (parameters.get(name) as Float32Array).slice();

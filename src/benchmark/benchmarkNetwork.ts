@@ -170,7 +170,9 @@ async function measureTraining(
 export async function initialize(program: Program, network: Network, rank = 0): Promise<void> {
   const tensors = new Map(program.parameters.map(({ name, value }) => [name, value]));
   const { initializer } = findRecipe("fashion");
-  for (const { name, values } of initialValues(network, initializer, SEED, (length) => program.scratch(length))) {
+  for (const { name, values } of initialValues(network, initializer, SEED, {
+    allocate: (length) => program.scratch(length),
+  })) {
     const tensor = tensors.get(name);
     if (!tensor) continue;
     const length = sizeOf(tensor.shape);

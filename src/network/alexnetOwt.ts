@@ -15,6 +15,8 @@ import type { Network } from "./network.ts";
 interface Variation {
   /** Factor of the numbers of channels and hidden units. */
   readonly width?: number;
+  /** Dropout before the hidden linear layers. */
+  readonly hasDropout?: boolean;
   /** Layers after convolution number i, before its ReLU. */
   readonly afterConvolution?: (i: number) => Network["layers"];
 }
@@ -42,20 +44,28 @@ function features({ width = 1, afterConvolution: after = () => [] }: Variation =
   ];
 }
 
+/** The three linear layers, shared by the networks. */
+function linearLayers(hidden: number, hasDropout: boolean): Network["layers"] {
+  const drop = (name: string) => (hasDropout ? [dropout(name, { probability: 0.5 })] : []);
+  return [
+    flatten("flatten"),
+    ...drop("drop6"),
+    linear("fc6", { outFeatures: hidden }),
+    relu("relu6"),
+    ...drop("drop7"),
+    linear("fc7", { outFeatures: hidden }),
+    relu("relu7"),
+    linear("fc8", { outFeatures: 1000 }),
+  ];
+}
+
 /** Layers of the networks for small images. */
 function smallLayers(variation: Variation = {}): Network["layers"] {
-  const { width = 1 } = variation;
+  const { width = 1, hasDropout = true } = variation;
   return [
     conv2d("conv1", { outChannels: 64 * width, kernelSize: 5, padding: 2 }),
     ...features(variation),
-    flatten("flatten"),
-    dropout("drop6", { probability: 0.5 }),
-    linear("fc6", { outFeatures: 1024 * width }),
-    relu("relu6"),
-    dropout("drop7", { probability: 0.5 }),
-    linear("fc7", { outFeatures: 1024 * width }),
-    relu("relu7"),
-    linear("fc8", { outFeatures: 1000 }),
+    ...linearLayers(1024 * width, hasDropout),
   ];
 }
 
@@ -70,14 +80,7 @@ export const alexnetOwt: Network = {
     conv2d("conv1", { outChannels: 64, kernelSize: 11, stride: 4, padding: 2 }),
     ...features(),
     adaptiveAveragePool2d("avgpool", { outputSize: 6 }),
-    flatten("flatten"),
-    dropout("drop6", { probability: 0.5 }),
-    linear("fc6", { outFeatures: 4096 }),
-    relu("relu6"),
-    dropout("drop7", { probability: 0.5 }),
-    linear("fc7", { outFeatures: 4096 }),
-    relu("relu7"),
-    linear("fc8", { outFeatures: 1000 }),
+    ...linearLayers(4096, true),
   ],
 };
 
@@ -98,8 +101,8 @@ export const alexnetSmall: Network = {
 };
 
 /** Layers of `alexnet-small-bn`, with a fraction of the channels and hidden units. */
-export function smallLayersWithBatchNorm(width = 1): Network["layers"] {
-  return smallLayers({ width, afterConvolution: (i) => [batchNorm2d(`norm${i}`)] });
+export function smallLayersWithBatchNorm(width = 1, hasDropout = true): Network["layers"] {
+  return smallLayers({ width, hasDropout, afterConvolution: (i) => [batchNorm2d(`norm${i}`)] });
 }
 
 /** `alexnet-small` with batch normalization between each convolution and its ReLU. */
@@ -115,7 +118,7 @@ export const alexnetSmallBn: Network = {
 };
 
 /** Layers of `alexnet-fast`, with a fraction of the channels and hidden units except those of the first convolution. */
-export function fastLayers(width = 1): Network["layers"] {
+export function fastLayers(width = 1, hasDropout = false): Network["layers"] {
   const pool = { kernelSize: 3, stride: 2 };
   const block = (i: number, outChannels: number, isPooled: boolean): Network["layers"] => [
     conv2d(`conv${i}`, { outChannels: outChannels * width, kernelSize: 3, padding: 1 }),
@@ -130,12 +133,7 @@ export function fastLayers(width = 1): Network["layers"] {
     ...block(3, 256, true),
     ...block(4, 256, false),
     ...block(5, 256, true),
-    flatten("flatten"),
-    linear("fc6", { outFeatures: 512 * width }),
-    relu("relu6"),
-    linear("fc7", { outFeatures: 512 * width }),
-    relu("relu7"),
-    linear("fc8", { outFeatures: 1000 }),
+    ...linearLayers(512 * width, hasDropout),
   ];
 }
 
@@ -146,9 +144,10 @@ export function fastLayers(width = 1): Network["layers"] {
 export const alexnetFast: Network = {
   name: "alexnet-fast",
   source:
-    "AlexNet's five convolutions and three linear layers, with the first six layers and the widths of Jordan 2024, “94% on CIFAR-10 in 3.29 Seconds on a Single GPU”, §3.1",
+    "AlexNet's five convolutions and three linear layers, with the widths and the order of layers of Jordan 2024, “94% on CIFAR-10 in 3.29 Seconds on a Single GPU”, §3.1",
   deviations: [
-    "overlapping pools, ReLU, and three linear layers, where Jordan has pools of 2, GELU, and one linear layer after seven convolutions",
+    "five convolutions, without the second ones of Jordan's first and last block; three linear layers, where Jordan has one",
+    "overlapping pools and ReLU, where Jordan has pools of 2 and GELU",
   ],
   input: [3, 32, 32],
   layers: fastLayers(),

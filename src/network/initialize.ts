@@ -28,7 +28,7 @@ const layerSchema = z.discriminatedUnion("kind", [
  *
  * `layers` replaces `weight` for single layers. There the first convolution may have `whitening`: kernels 2k and 2k + 1 are the kth principal component
  * of the training images' patches and its negative, divided by √(variance + 0.0005), so that the responses are uncorrelated and of equal variance. `weight`
- * draws the kernels for which there are no components. Source: Jordan 2024, “94% on CIFAR-10 in 3.29 Seconds on a Single GPU”, §3.1, after Page 2019.
+ * draws the kernels for which there are no components. Source: Jordan 2024, “94% on CIFAR-10 in 3.29 Seconds on a Single GPU”, §3.2, after Page 2018.
  *
  * `ones` lists the layers whose biases start at 1; names that a network lacks are ignored.
  */
@@ -103,20 +103,24 @@ export function whiteningKernel(network: Network, { layers = {} }: Initializer):
   return wanted && !drawFor(wanted) && isWhole && fits ? kernelSize : undefined;
 }
 
-/**
- * Initial values of every parameter and running statistic, one at a time: a function of the seed and the parameter's name. `allocate` may return the same memory each
- * time. `patches` are the principal components that `whitening` uses; without them, `weight` draws all kernels.
- */
+/** Options of `initialValues`. */
+export interface InitialOptions {
+  /** Memory for a number of values; it may return the same each time. Default: new memory. */
+  readonly allocate?: (length: number) => Float32Array;
+  /** Principal components of the images' patches, where `whiteningKernel` has a size; without them, `weight` draws the kernels. */
+  readonly patches?: Eigen | undefined;
+}
+
+/** Initial values of every parameter and running statistic, one at a time: a function of the seed, the parameter's name and the patches. */
 export function* initialValues(
   network: Network,
   initializer: Initializer,
   seed: number,
-  allocate: (length: number) => Float32Array = (length) => new Float32Array(length),
-  patches?: Eigen,
+  { allocate = (length) => new Float32Array(length), patches }: InitialOptions = {},
 ): Generator<{ readonly name: string; readonly values: Float32Array }> {
   const { weight, layers = {} } = initializer;
   const draw = drawFor(weight) as Draw;
-  const whitened = whiteningKernel(network, initializer) === undefined ? undefined : network.layers[0]?.name;
+  const [first] = network.layers;
   for (const { layer, parameters } of place(network)) {
     for (const { name: role, shape, fanIn, fanOut, initial } of parameters) {
       const name = `${layer.name}.${role}`;
@@ -126,7 +130,7 @@ export function* initialValues(
       else if (shape.length > 1) {
         const own = Object.hasOwn(layers, layer.name) ? layers[layer.name] : undefined;
         ((own && drawFor(own)) ?? draw)(values, stream, fanIn, fanOut);
-        if (patches && layer.name === whitened) whiten(values, patches);
+        if (patches && layer === first) whiten(values, patches);
       } else if (initializer.ones.includes(layer.name)) values.fill(1);
       else if (initializer.bias === "pytorch") pytorch(values, stream, fanIn, fanOut);
       else values.fill(0);

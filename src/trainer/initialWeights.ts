@@ -17,7 +17,7 @@ export async function writeInitialWeights(
 ): Promise<void> {
   const names = tensorNames(network);
   const allocate = (length: number) => weights.scratch?.(length) ?? new Float32Array(length);
-  for (const { name, values } of initialValues(network, recipe.initializer, recipe.seed, allocate, patches)) {
+  for (const { name, values } of initialValues(network, recipe.initializer, recipe.seed, { allocate, patches })) {
     await weights.write(names.get(name) as string, values);
   }
   if (!fineTuning) return;

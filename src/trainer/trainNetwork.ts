@@ -129,9 +129,9 @@ export function fitNetwork(
   return fitInput(recipe, withInput(network, [channels, ...fitting.size]), dataset, fitting, { observer });
 }
 
-/** Random initial weights by a recipe. */
+/** Initial weights by a recipe, with the components of patches that it may want. */
 export function newWeights(network: Network, { initializer, seed }: Recipe, patches: RunInput["patches"]): Weights {
-  const drawn = initialValues(network, initializer, seed, undefined, patches);
+  const drawn = initialValues(network, initializer, seed, { patches });
   return new Map([...drawn].map(({ name, values }) => [name, values]));
 }
 

@@ -81,12 +81,10 @@ const initializer = initializerSchema.parse({ weight, layers: { conv1: { kind: "
 async function kernelsOf(outChannels: number): Promise<readonly Float32Array[]> {
   const patches = await principalPatches(given(), preprocessing, 2);
   const drawn = new Map(
-    [...initialValues(network(outChannels), initializer, 0, undefined, patches)].map(({ name, values }) => [
-      name,
-      values,
-    ]),
+    [...initialValues(network(outChannels), initializer, 0, { patches })].map(({ name, values }) => [name, values]),
   );
   const values = drawn.get("conv1.weight") ?? new Float32Array();
+  assert.equal(values.length, 12 * outChannels);
   return Array.from({ length: outChannels }, (_, k) => values.slice(12 * k, 12 * (k + 1)));
 }
 

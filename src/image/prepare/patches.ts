@@ -8,7 +8,8 @@ const PATCHES_OF_AN_IMAGE = 100;
 
 /**
  * Principal components of the patches of `kernelSize` × `kernelSize` pixels of preprocessed images, without subtraction of their mean: eigenvalues and
- * eigenvectors of the matrix of mean products. Entries of a component are in the order of a convolution's weights: channel, row, column.
+ * eigenvectors of the matrix of mean products. There are n = channels × kernelSize² of them; the n entries of a component are in the order of a convolution's
+ * weights: channel, row, column. Values have the scale of the network's input.
  *
  * Patches lie in a grid, at most 100 in each image. Throws as `createPreprocessor`.
  */
