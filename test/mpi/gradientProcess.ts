@@ -34,12 +34,15 @@ const tolerances: Readonly<Record<string, Readonly<Record<Scheme, number>>>> = {
   "onednn, bf16": { data: 2e-6, towers: 2e-2, hybrid: 2e-2 },
   "onednn, f32, DFT": { data: 2e-6, towers: 1e-5, hybrid: 1e-5 },
 };
-/** The loss is computed from the scores. With data, each score is the same sum; a part of the outputs may be computed by another algorithm. */
+/**
+ * The loss is computed from the scores. With data, each score is the same sum, in another order where another number of images has another kernel: measured 0
+ * with AVX-512 and 2.2e-7 with AVX2, two units in the last place. A part of the outputs may be computed by another algorithm.
+ */
 const lossTolerances: typeof tolerances = {
   reference: { data: 1e-12, towers: 1e-12, hybrid: 1e-12 },
-  "onednn, f32": { data: 1e-7, towers: 1e-5, hybrid: 1e-5 },
+  "onednn, f32": { data: 5e-7, towers: 1e-5, hybrid: 1e-5 },
   "onednn, bf16": { data: 1e-7, towers: 2e-2, hybrid: 2e-2 },
-  "onednn, f32, DFT": { data: 1e-7, towers: 1e-5, hybrid: 1e-5 },
+  "onednn, f32, DFT": { data: 5e-7, towers: 1e-5, hybrid: 1e-5 },
 };
 
 /** Chains with scores; channels are normalised in groups, as towers need it. */
