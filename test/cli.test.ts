@@ -416,6 +416,9 @@ test("doctor: this machine, as text and as JSON; without oneDNN it says what to 
   assert.deepEqual(Object.keys(report), ["machine", "threads", "libraries", "onednn", "webgpu", "mpi", "datasets"]);
   assert.equal(report.datasets[0].name, fashionMnist.name);
   assert.match(report.onednn.engine, /^oneDNN 2\./);
+  // oneDNN computes in bf16 with AVX-512 only.
+  const names: readonly string[] = report.onednn.precisions.map(({ name }: { readonly name: string }) => name);
+  assert.equal(names.includes("bf16"), !/\((SSE4\.1|AVX|AVX2|AVX2 VNNI)\)/.test(report.onednn.engine), names.join());
   const without = await alexnet("doctor", noOneDnn);
   assert.equal(without.exit, 1);
   assert.match(

@@ -88,11 +88,9 @@ export function createOneDnnEngine(options: OneDnnOptions = {}): Engine {
   };
 }
 
-function precisionsOf({ nativeBf16 }: OneDnn): readonly PrecisionSupport[] {
-  return [
-    { name: "f32", native: true },
-    { name: "bf16", native: nativeBf16 },
-  ];
+function precisionsOf({ hasBf16, nativeBf16 }: OneDnn): readonly PrecisionSupport[] {
+  const f32 = { name: "f32", native: true } as const;
+  return hasBf16 ? [f32, { name: "bf16", native: nativeBf16 }] : [f32];
 }
 
 function compile(library: ConfiguredOneDnn, libc: LibC, { precision, ...request }: InferenceRequest): Program {

@@ -30,6 +30,11 @@ test("a precision that is asked for is taken, with a note where the processor la
     choosePrecision("bf16", { precisions: [f32, emulated], description, fastestPrecision: "f32" }).reason ?? "",
     /slower than f32/,
   );
+  // Compilation refuses it.
+  assert.deepEqual(choosePrecision("bf16", { precisions: [f32], description, fastestPrecision: "f32" }), {
+    precision: "bf16",
+    reason: undefined,
+  });
 });
 
 test("native precisions do not depend on which one is faster", () => {

@@ -40,8 +40,9 @@ export function choosePrecision(
 ): ChosenPrecision {
   const { description } = engine;
   if (name !== "auto") {
+    const isEmulated = engine.precisions.some((each) => each.name === name && !each.native);
     const slow = `precision: ${name} is slower than f32 here: ${description} has no instructions for it`;
-    return { precision: name, reason: isNative(engine, name) ? undefined : slow };
+    return { precision: name, reason: isEmulated ? slow : undefined };
   }
   const precision = engine.fastestPrecision;
   return { precision, reason: reasonFor(precision, isNative(engine, "bf16"), description) };

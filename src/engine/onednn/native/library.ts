@@ -54,6 +54,8 @@ const instructionSets = new Map([
 ]);
 /** AVX512-BF16, and so AMX. AVX2-VNNI-2 multiplies bf16 too, but only 3.x uses it, and it is untested here. */
 const BF16_BIT = 0x80;
+/** AVX-512 of any kind, and AVX2-VNNI-2: the library has bf16 on these only, on x64. */
+const BF16_KERNEL_BITS = 0x20 | 0x10;
 /** AVX-512 VNNI, and so AMX; AVX2 VNNI of 2.x, and of 3.x. */
 const VNNI_BITS = 0x40 | 0x400 | 0x8;
 const statuses = [
@@ -167,6 +169,7 @@ export function loadLibrary(path: string, version: string, createSession: (libra
   return {
     version,
     path,
+    hasBf16: effectiveIsa === 0 || (effectiveIsa & BF16_KERNEL_BITS) !== 0,
     nativeBf16: (effectiveIsa & BF16_BIT) !== 0,
     nativeInt8: (effectiveIsa & VNNI_BITS) !== 0,
     instructionSet: instructionSets.get(effectiveIsa) ?? `instruction set 0x${effectiveIsa.toString(16)}`,

@@ -234,6 +234,8 @@ export interface OneDnn {
   readonly version: string;
   /** The widest instruction set that the library uses on this processor, such as `AVX-512 BF16`. */
   readonly instructionSet: string;
+  /** True if the library computes in bf16 with that instruction set, natively or not. */
+  readonly hasBf16: boolean;
   /** True if that instruction set multiplies bf16 numbers natively. */
   readonly nativeBf16: boolean;
   /** True if it multiplies 8-bit integers natively: VNNI, or AMX. */
