@@ -246,6 +246,15 @@ test("the table shows what differs, in 80 columns; the figure has a panel for ea
     10,
   );
   assert.match(svg, /4 trials, the best one in orange, and 1 without a result/);
+  // Two values whose labels begin alike are two columns, and labels show how they end. Whole numbers keep all digits.
+  const alike = trials
+    .slice(0, 2)
+    .map((trial, i) => ({ ...trial, values: { from: `runs/pretrained-${i}`, seed: 10001 + i } }));
+  const columns = await drawSweepFigure(alike);
+  for (const end of [0, 1]) assert.match(columns, new RegExp(`>…[a-z/]*-${end}<`));
+  const places = [...columns.matchAll(/translate\(([\d.]+),[\d.]+\)[^>]*><title>trial \d[^<]*/g)].map(([, x]) => x);
+  assert.equal(new Set(places.slice(0, 2)).size, 2, columns);
+  assert.match(formatSweep(alike), /10001[\s\S]*10002/);
 });
 
 test("results that are damaged are not taken for none", async () => {

@@ -4,6 +4,7 @@ import { formatBytes } from "../bytes.ts";
 import {
   formatCount,
   formatDuration,
+  formatError,
   formatLoss,
   formatMagnitude,
   formatMillions,
@@ -15,6 +16,8 @@ test("numbers are grouped, rounded and carry their unit", () => {
   assert.equal(formatCount(1_234_567), "1,234,567");
   assert.equal(formatPercent(0.878), "87.8 %");
   assert.equal(formatPercent(1), "100.0 %");
+  // 87.75 and 12.25 would both be rounded up.
+  assert.deepEqual([formatPercent(0.8775), formatError(0.8775)], ["87.8 %", "12.2 %"]);
   assert.equal(formatLoss(0.33), "0.330");
   assert.equal(formatMillions(62_365_122), "62.4 million");
   assert.equal(formatMillions(44_426), "44,426");

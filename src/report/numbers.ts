@@ -13,6 +13,11 @@ export function formatPercent(fraction: number): string {
   return `${(100 * fraction).toFixed(1)} %`;
 }
 
+/** The error of an accuracy, so that both as they are shown sum to 100 %. */
+export function formatError(accuracy: number): string {
+  return formatPercent(1 - Number((100 * accuracy).toFixed(1)) / 100);
+}
+
 /** `1.2 points`: a difference of two fractions, in percentage points. */
 export function formatPoints(difference: number): string {
   return `${(100 * difference).toFixed(1).replace("-", "−")} points`;

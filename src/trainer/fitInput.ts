@@ -110,7 +110,7 @@ async function scaleOf(dataset: Dataset, fitting: Fitting, { normalization }: Re
   const scales: { readonly [N in Recipe["normalization"]]: () => Scale | Promise<Scale> } = {
     unit: () => ({ mean: all(0), deviation: all(1) }),
     symmetric: () => ({ mean: all(0.5), deviation: all(0.5) }),
-    standard: () => ({ mean, deviation: forChannels(dataset.deviation, channels).map((d) => d || 1) }),
+    standard: () => ({ mean, deviation: deviationsOf(dataset, channels).map((d) => d || 1) }),
     mean: () => ({ mean, deviation: all(levelScale) }),
     "mean-image": async () => ({
       mean: all(0),
@@ -129,18 +129,27 @@ function forChannels(values: readonly number[], channels: number): number[] {
   return Array<number>(channels).fill(r * red + g * green + b * blue);
 }
 
+/** Deviations of the training images' pixels, in the network's channels. That of luma follows from how the colours vary together. */
+function deviationsOf(dataset: Dataset, channels: number): readonly number[] {
+  return dataset.channels > channels
+    ? Array<number>(channels).fill(Math.sqrt(lumaVariance(dataset)))
+    : forChannels(dataset.deviation, channels);
+}
+
+/** Variance of the training images' luma, or of their grey values. */
+function lumaVariance(dataset: Dataset): number {
+  const covariance = covarianceOf(dataset.moments());
+  const weights = dataset.channels === 1 ? [1] : lumaWeights;
+  const entry = (i: number, j: number) => covariance[i * weights.length + j] as number;
+  return weights.reduce((sum, a, i) => weights.reduce((s, b, j) => s + a * b * entry(i, j), sum), 0);
+}
+
 /** The principal components of the training images' colours, in the network's channels. */
 function coloursOf(dataset: Dataset, channels: number): PrincipalColours {
-  const covariance = covarianceOf(dataset.moments());
-  // The variance of luma follows from the weights of the channels; grey has a single component, repeated or not.
-  if (dataset.channels === channels) return eigenOf(covariance);
-  const weights = dataset.channels === 1 ? [1] : lumaWeights;
-  const variance = weights.reduce(
-    (sum, a, i) => weights.reduce((s, b, j) => s + a * b * (covariance[i * weights.length + j] as number), sum),
-    0,
-  );
+  if (dataset.channels === channels) return eigenOf(covarianceOf(dataset.moments()));
+  // Grey has a single component, repeated or not.
   const entry = 1 / Math.sqrt(channels);
-  return { eigenvalues: [variance * channels], eigenvectors: [Array<number>(channels).fill(entry)] };
+  return { eigenvalues: [lumaVariance(dataset) * channels], eigenvectors: [Array<number>(channels).fill(entry)] };
 }
 
 /** Maximum number of training images that the principal components of patches are computed from. */

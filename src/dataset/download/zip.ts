@@ -1,4 +1,5 @@
 /** Reads zip archives strictly, one file at a time. Source: PKWARE, APPNOTE.TXT, as read by yauzl. */
+import { isUtf8 } from "node:buffer";
 import * as yauzl from "yauzl";
 import { DataError, messageOf } from "../../errors.ts";
 import { crc32 } from "../../image/files/crc32.ts";
@@ -21,7 +22,8 @@ export async function eachZipFile(
     try {
       for await (const entry of zip.eachEntry()) {
         signal?.throwIfAborted();
-        const { fileName: name, uncompressedSize } = entry;
+        const name = nameOf(entry);
+        const { uncompressedSize } = entry;
         if (name.endsWith("/") || !isWanted(name)) continue;
         if (names.has(name)) throw new DataError(`${archive}: ${name}: expected once, got twice`);
         names.add(name);
@@ -43,6 +45,18 @@ export async function eachZipFile(
   }
 }
 
+/** Bit 11 of the flags: the name is UTF-8, otherwise in the code page 437 of the specification. */
+const UTF8_FLAG = 0x800;
+
+/**
+ * Name of an entry. Names that are valid UTF-8 are read as such even without the flag, which macOS's Finder and older tools leave out: in code page 437
+ * they would be sequences of line-drawing characters.
+ */
+function nameOf({ fileName, fileNameRaw, generalPurposeBitFlag, extraFields }: yauzl.Entry): string {
+  if ((generalPurposeBitFlag & UTF8_FLAG) !== 0 || !isUtf8(fileNameRaw)) return fileName;
+  return yauzl.getFileNameLowLevel(generalPurposeBitFlag | UTF8_FLAG, fileNameRaw, extraFields, false);
+}
+
 async function contentOf(archive: string, zip: yauzl.ZipFile, entry: yauzl.Entry): Promise<Uint8Array> {
   const bytes = new Uint8Array(entry.uncompressedSize);
   let at = 0;
@@ -52,5 +66,5 @@ async function contentOf(archive: string, zip: yauzl.ZipFile, entry: yauzl.Entry
     at += piece.length;
   }
   if (crc32(bytes) === entry.crc32) return bytes;
-  throw new DataError(`${archive}: ${entry.fileName}: its checksum differs; copy or download the archive again`);
+  throw new DataError(`${archive}: ${nameOf(entry)}: its checksum differs; copy or download the archive again`);
 }

@@ -35,14 +35,18 @@ async function files(): Promise<readonly (readonly [string, string | Uint8Array]
 }
 
 /** A zip file as its specification has it, uncompressed. */
-function zipOf(entries: readonly (readonly [name: string, bytes: Buffer])[], method = 0): Buffer {
+function zipOf(
+  entries: readonly (readonly [name: string | Buffer, bytes: Buffer])[],
+  method = 0,
+  flags = 0x800,
+): Buffer {
   const [parts, central]: [Buffer[], Buffer[]] = [[], []];
   let position = 0;
   for (const [name, bytes] of entries) {
     const text = Buffer.from(name);
     const common = Buffer.alloc(26);
     common.writeUInt16LE(20, 0);
-    common.writeUInt16LE(0x800, 2);
+    common.writeUInt16LE(flags, 2);
     common.writeUInt16LE(method, 4);
     common.writeUInt32LE(crcOf(bytes), 10);
     common.writeUInt32LE(bytes.length, 14);
@@ -94,9 +98,33 @@ test("zip, tar and tar.gz give the images and labels of the folder; an archive i
     const inside = longName.slice("photos/".length);
     assert.deepEqual(await readFile(join(root, inside)), await readFile(at(`plain/${longName}`)));
   }
+  // A table outside names the outer folder, as it does of the folder that was packed.
+  await writeFile(at("outside.csv"), "image,label\nphotos/0.png,a\nphotos/1.png,b\nphotos/2.png,a\n");
+  for (const name of ["plain", "a.tar"]) {
+    const source = await findDataset(at(name));
+    const dataset = await source.load({ ...options(), labels: at("outside.csv") });
+    assert.deepEqual([dataset.classNames, dataset.train.length + dataset.test.length], [["a", "b"], 3]);
+    dataset.close?.();
+  }
   const first = await unpackedArchive(at("a.zip"), options());
   await utimes(at("a.zip"), 1, 1);
   assert.notEqual(await unpackedArchive(at("a.zip"), options()), first);
+});
+
+test("names of zip archives without the flag of UTF-8: UTF-8 where they are that, otherwise code page 437", async () => {
+  const bytes = Buffer.from(await picture(1));
+  const names = ["Café/1.png", Buffer.from("caf\x82/1.png", "latin1"), "tea/1.png"];
+  await writeFile(
+    at("flag.zip"),
+    zipOf(
+      names.map((name) => [name, bytes]),
+      0,
+      0,
+    ),
+  );
+  assert.deepEqual((await readdir(await unpackedArchive(at("flag.zip"), options()))).sort(), ["Café", "café", "tea"]);
+  await writeFile(at("up.zip"), zipOf([["é/../../1.png", bytes]], 0, 0));
+  await assert.rejects(unpackedArchive(at("up.zip"), options()), /invalid relative path/);
 });
 
 test("archives that lead out, repeat a name, or are broken, encrypted or unknown are refused with nothing left", async () => {

@@ -36,6 +36,20 @@ test("classes that are numbers in text order are pointed out", async () => {
   assert.deepEqual((await orderedClasses(["1", "2"], "/", {})).notes, []);
 });
 
+test("spaces around the names of a file count only where a class has them", async () => {
+  await withFolder(
+    {
+      "c /1.png": await picture(1),
+      "c /2.png": await picture(3),
+      "d/1.png": await picture(2),
+      "names.txt": "d \nc \n",
+    },
+    async (root) => {
+      assert.deepEqual((await listImageFolder(root, { classes: "names.txt" })).classNames, ["d", "c "]);
+    },
+  );
+});
+
 test("a file fixes the order, of folders and of tables, and may name classes without images", async () => {
   const [one, two] = await Promise.all([picture(1), picture(2)]);
   const files = {

@@ -61,8 +61,9 @@ export async function orderedClasses(
 }
 
 async function listedClasses(found: readonly string[], path: string): Promise<OrderedClasses> {
-  const names = await readClassNames(path);
-  const [listed, inUse] = [new Set(names), new Set(found)];
+  const inUse = new Set(found);
+  const names = await readClassNames(path, inUse);
+  const listed = new Set(names);
   const unknown = found.filter((name) => !listed.has(name));
   if (unknown.length > 0) {
     throw new DataError(
@@ -76,8 +77,8 @@ async function listedClasses(found: readonly string[], path: string): Promise<Or
   };
 }
 
-/** Reads one class name per line, in UTF-8. Throws DataError if the file is unreadable, or names a class twice. */
-async function readClassNames(path: string): Promise<readonly string[]> {
+/** Reads one class name per line, in UTF-8. Spaces at its ends count if a class of the images has them. Throws DataError if the file is unreadable, or names a class twice. */
+async function readClassNames(path: string, inUse: ReadonlySet<string>): Promise<readonly string[]> {
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(await readFile(path));
@@ -86,7 +87,10 @@ async function readClassNames(path: string): Promise<readonly string[]> {
       cause,
     });
   }
-  const lines = text.split(/\r\n|\n|\r/).map((line) => line.trim().normalize("NFC"));
+  const lines = text.split(/\r\n|\n|\r/).map((line) => {
+    const name = line.normalize("NFC");
+    return inUse.has(name) ? name : name.trim();
+  });
   const first = new Map<string, number>();
   for (const [i, name] of lines.entries()) {
     if (name === "") continue;

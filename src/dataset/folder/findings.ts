@@ -84,6 +84,10 @@ export const findingKinds = {
     "Rename them: such names are easily mistyped.",
   ),
   changedLabel: harmless(skipTitles.changedLabel, "Compare them with the source of the labels; keep names as text."),
+  rowOutsideParts: harmless(
+    skipTitles.rowOutsideParts,
+    "Move the images into these folders, or add a column of splits.",
+  ),
   repeatedRow: harmless(skipTitles.repeatedRow),
   imageWithoutRow: harmless(skipTitles.imageWithoutRow, "Add rows to use them."),
   partNamedClass: harmless(skipTitles.partNamedClass, "If it is a part, add a folder train next to it."),

@@ -31,6 +31,7 @@ describe("searchFolder: entries that are not images", () => {
       "Thumbnails/1.jpg": "",
       "a/thumbs/1.jpg": "",
       "#recycle/1.jpg": "",
+      "recycled/1.jpg": "",
       "a/desktop.ini": "",
       "a/notes.txt": "BMW and others", // the first bytes of a BMP file
       "a/image": png,
@@ -44,6 +45,7 @@ describe("searchFolder: entries that are not images", () => {
       assert.deepEqual(pathsOf(scan), {
         "whole:a": ["a/image", "a/image.backup", "a/scan.TIFF", "a/x.jpg/1.png"],
         "whole:b": [],
+        "whole:recycled": ["recycled/1.jpg"],
       });
       const hidden = [
         ...["#recycle", "$RECYCLE.BIN", ".Trashes", ".git", ".ipynb_checkpoints", "FOUND.000"],

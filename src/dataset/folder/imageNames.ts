@@ -26,7 +26,7 @@ export function hasImageName(path: string): boolean {
 
 /**
  * Files and folders that systems and tools create, in lower case: thumbnails, trash, recovery, snapshots, caches. Names that data sets use for
- * classes, such as `trash`, are not included.
+ * classes, such as `trash` and `recycled`, are not included.
  */
 const systemNames: ReadonlySet<string> = new Set([
   ...[
@@ -41,7 +41,7 @@ const systemNames: ReadonlySet<string> = new Set([
     "_thumbnails",
   ],
   ...["__macosx", "network trash folder", "temporary items", "thevolumesettingsfolder"],
-  ...["$recycle.bin", "recycler", "recycled", "system volume information", "$windows.~bt", "msocache", "config.msi"],
+  ...["$recycle.bin", "system volume information", "$windows.~bt", "msocache", "config.msi"],
   ...["@eadir", "@tmp", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@sharebin"],
   ...["lost+found", "lost.dir", "__pycache__", "node_modules"],
 ]);

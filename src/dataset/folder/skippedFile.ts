@@ -14,6 +14,7 @@ export type SkipReason =
   | "unknownSplit"
   | "contradictingRow"
   | "rowWithoutImage"
+  | "rowOutsideParts"
   | "repeatedRow"
   | "imageWithoutRow"
   | "changedLabel"
@@ -42,6 +43,7 @@ export const skipTitles: Readonly<Record<SkipReason, string>> = {
   unknownSplit: "unknown splits",
   contradictingRow: "rows that contradict an earlier row of the same image",
   rowWithoutImage: "rows without an image, left out",
+  rowOutsideParts: "rows of images outside the folders for training and testing, left out",
   repeatedRow: "rows that repeat an earlier row, left out",
   imageWithoutRow: "images without a row, left out",
   changedLabel: "labels that other programs may change",

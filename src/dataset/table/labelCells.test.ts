@@ -28,7 +28,7 @@ test("separators, columns of 0 and 1, and lists give the same classes; an image 
 });
 
 test("groups, and a note if each image has exactly one label", async () => {
-  const table = "id,tags,patient\n1,a,p\n2,b,q\n3,b,p\n";
+  const table = "id,tags,patient\n1,a,p\n2,b,q\n3,b, p \n";
   const found = await scan({ ...flat, "labels.csv": table }, { ...separated, groupColumn: "patient" });
   assert.deepEqual([...(found.groups ?? [])].sort(), [
     ["1.jpg", "p"],

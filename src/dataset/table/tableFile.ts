@@ -210,19 +210,37 @@ async function* jsonRows(
 ): AsyncGenerator<TableRow, void> {
   const sample: { row: number; members: Readonly<Record<string, unknown>> }[] = [];
   let columns: readonly string[] | undefined;
+  let known: ReadonlySet<string> = new Set();
   const cellsOf = (members: Readonly<Record<string, unknown>>, row: number) =>
     (columns ?? []).map((column) => jsonText(path, row, column, members[column]));
   function* flushed(): Generator<TableRow> {
-    columns = [...new Set(sample.flatMap(({ members }) => Object.keys(members)))];
+    known = new Set(sample.flatMap(({ members }) => Object.keys(members)));
+    columns = [...known];
     yield { row: 0, cells: columns };
     for (const { row, members } of sample) yield { row, cells: cellsOf(members, row) };
   }
   for await (const { row, line } of linesOf(path, encoding, signal)) {
     const members = jsonObject(path, row, line);
+    if (columns) refuseNewMembers(path, row, members, known);
     if (columns) yield { row, cells: cellsOf(members, row) };
     else if (sample.push({ row, members }) === SAMPLE_ROWS) yield* flushed();
   }
   if (!columns) yield* flushed();
+}
+
+/** A member that only later rows have, such as a split, would be ignored without a word. */
+function refuseNewMembers(
+  path: string,
+  row: number,
+  members: Readonly<Record<string, unknown>>,
+  known: ReadonlySet<string>,
+): void {
+  for (const [name, value] of Object.entries(members)) {
+    if (value === null || known.has(name)) continue;
+    throw new DataError(
+      `${path}: row ${row}: expected the members of the first ${SAMPLE_ROWS} rows, got ${quotedName(name)} too; add it to one of them, as null where it has no value`,
+    );
+  }
 }
 
 async function* linesOf(path: string, encoding: Encoding, signal: AbortSignal | undefined) {

@@ -12,7 +12,10 @@ test("a table beside, in and above the folder of the images, by the rules of bot
     assert.deepEqual(basesOf(root, at("labels.csv"), rules), [{ below: "" }]);
     assert.deepEqual(basesOf(root, at("meta", "a", "labels.csv"), rules), [{ below: "" }, { below: "meta/a" }]);
     assert.deepEqual(basesOf(root, at("..", "labels.csv"), rules), [{ below: "" }, { above: "images" }]);
-    assert.deepEqual(basesOf(root, at("..", "other", "labels.csv"), rules), [{ below: "" }]);
+    // An archive is unpacked elsewhere.
+    assert.deepEqual(basesOf(root, at("..", "other", "labels.csv"), rules), [{ below: "" }, { above: "images" }]);
+    const twoUp = at("..", "..", "labels.csv");
+    assert.deepEqual(basesOf(root, twoUp, rules), [{ below: "" }, { above: "data/images" }, { above: "images" }]);
     assert.equal(pathBelow(root, at("meta", "labels.csv"), rules), "meta/labels.csv");
     assert.equal(
       pathBelow(root, at("..meta", "labels.csv"), rules),
@@ -25,6 +28,6 @@ test("a table beside, in and above the folder of the images, by the rules of bot
 test("Windows: a table on another drive or server is outside of the folder", () => {
   for (const table of ["D:\\tables\\labels.csv", "\\\\server\\share\\labels.csv"]) {
     assert.equal(pathBelow("C:\\images", table, win32), undefined);
-    assert.deepEqual(basesOf("C:\\images", table, win32), [{ below: "" }]);
+    assert.deepEqual(basesOf("C:\\images", table, win32), [{ below: "" }, { above: "images" }]);
   }
 });

@@ -72,6 +72,16 @@ describe("layouts", () => {
       '{"file_name":"1.jpg","label":3}\n{"file_name":"2.jpg","text":"x","label":4}\r\n\n{"file_name":"3.png","label":3}';
     const found = await classesOf({ ...flat, "m.jsonl": lines }, { tables: ["m.jsonl"], labelColumn: "label" });
     assert.deepEqual(found, { "whole:3": ["1.jpg", "3.png"], "whole:4": ["2.jpg"] });
+    const names = Array.from({ length: 102 }, (_, i) => `${i}.jpg`);
+    const long = (last: object) =>
+      names
+        .map((file_name, i) => JSON.stringify({ file_name, label: `${i % 2}`, ...(i === 101 ? last : {}) }))
+        .join("\n");
+    const scanned = (last: object) => scan({ ...images(...names), "m.jsonl": long(last) }, { tables: ["m.jsonl"] });
+    await assert.rejects(scanned({ split: "test" }), {
+      message: /m\.jsonl: row 102: expected the members of the first 100 rows, got "split" too; add it to one of them/,
+    });
+    assert.equal((await scanned({ split: null })).rows, 102);
   });
 
   test("paths relative to the folder, to the table, or to the only folder that fits", async () => {
@@ -105,6 +115,20 @@ describe("layouts", () => {
     };
     const byFolder = await classesOf(folders, { tables: ["train/m.csv", "val/m.csv"] });
     assert.deepEqual(byFolder, { "train:a": ["train/1.jpg"], "validation:a": ["val/2.jpg"] });
+    // One image more must not mix the parts. A folder called train without another part is a folder like others.
+    const more = { ...images("train/1.jpg", "test/2.jpg", "sample.jpg") };
+    const rows = "image,label\ntrain/1.jpg,a\ntest/2.jpg,a\nsample.jpg,b\n";
+    const mixed = await scan({ ...more, "labels.csv": rows });
+    assert.deepEqual(pathsOf(mixed), { "train:a": ["train/1.jpg"], "test:a": ["test/2.jpg"] });
+    assert.deepEqual(
+      mixed.skipped.map(({ reason, path }) => [reason, path]),
+      [["rowOutsideParts", "labels.csv, row 4"]],
+    );
+    const vehicles = {
+      ...images("train/1.jpg", "car/2.jpg"),
+      "labels.csv": "image,label\ntrain/1.jpg,a\ncar/2.jpg,b\n",
+    };
+    assert.deepEqual(await classesOf(vehicles), { "whole:a": ["train/1.jpg"], "whole:b": ["car/2.jpg"] });
   });
 
   test("named columns, also with spaces around; embedded separators, quotes and newlines", async () => {

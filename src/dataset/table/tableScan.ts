@@ -122,7 +122,7 @@ function createLabelledRows(index: ImageIndex) {
         );
       hasSplits ||= split !== undefined;
       const list = listOf(texts, () => nameOf(row, columns.labels.columns[0]));
-      const group = columns.group === undefined ? undefined : (cells[columns.group] as string).normalize("NFC");
+      const group = columns.group === undefined ? undefined : (cells[columns.group] as string).trim().normalize("NFC");
       const before = found.get(image.path);
       const now = { image, labels: list, part, group, row, nameOf };
       if (!before) return void found.set(image.path, now);
@@ -137,13 +137,24 @@ function createLabelledRows(index: ImageIndex) {
         ({ path }): SkippedFile => ({ path, reason: "imageWithoutRow", detail: "no row" }),
       );
       const all = [...found.values()];
-      const parts = partsOf(all, hasSplits, isMultiLabel ? named : undefined);
-      const groups = new Map(all.flatMap(({ image, group }) => (group === undefined ? [] : [[image.path, group]])));
+      const { byFolder, outside } = hasSplits ? { byFolder: undefined, outside: [] } : partFoldersOf(all);
+      const left = new Set(outside);
+      const used = left.size === 0 ? all : all.filter((each) => !left.has(each));
+      const parts = partsOf(used, byFolder, isMultiLabel ? named : undefined);
+      const rowsOutside = outside.map(
+        ({ image, row, nameOf }): SkippedFile => ({
+          path: nameOf(row),
+          reason: "rowOutsideParts",
+          detail: `${image.path} is next to the folders for training and testing`,
+        }),
+      );
+      const groups = new Map(used.flatMap(({ image, group }) => (group === undefined ? [] : [[image.path, group]])));
       const notes =
-        isMultiLabel && all.every((each) => each.labels.length === 1)
+        isMultiLabel && used.every((each) => each.labels.length === 1)
           ? ["each image has exactly one label; for one class per image, make one column of labels"]
           : [];
-      return { parts, groups, problems: [...problems, ...labelFindings(labels), ...unlisted], count, notes };
+      const ofRows = [...problems, ...rowsOutside, ...labelFindings(labels)];
+      return { parts, groups, problems: [...ofRows, ...unlisted], count, notes };
     },
   };
 }
@@ -178,20 +189,37 @@ function imageOf(index: ImageIndex, text: string, base: PathBase): FileEntry | "
 
 const partOrder: readonly PartName[] = ["whole", "train", "validation", "test"];
 
-/** Images by part and class. Without a column of splits, folders for parts count if every image is in one, and one is for training. */
+/** The part of an image by the first folder of its path; undefined for another folder. */
+type PartByFolder = (image: LabelledImage) => PartName | undefined;
+
+/**
+ * The parts by folder, and the images outside them, if folders for parts count: every image is in one, and one of them is for training. If images are
+ * outside, one of the folders must be for validation or testing, because `train` alone may be a class.
+ */
+function partFoldersOf(images: readonly LabelledImage[]): {
+  readonly byFolder: PartByFolder | undefined;
+  readonly outside: readonly LabelledImage[];
+} {
+  const byFolder: PartByFolder = ({ image: { path } }) => {
+    const [first = "", ...rest] = path.split("/", 2);
+    return partOf(rest.length === 0 ? "" : first);
+  };
+  const found = new Set(images.map(byFolder));
+  const outside = found.has(undefined) ? images.filter((each) => byFolder(each) === undefined) : [];
+  const isDivided = found.has("train") && (outside.length === 0 || found.has("test") || found.has("validation"));
+  return isDivided ? { byFolder, outside } : { byFolder: undefined, outside: [] };
+}
+
+/** Images by part and class. */
 function partsOf(
   images: readonly LabelledImage[],
-  hasSplits: boolean,
+  byFolder: PartByFolder | undefined,
   labelNames: ReadonlySet<string> | undefined,
 ): readonly ScannedPart[] {
-  const byFolder = ({ image }: LabelledImage) =>
-    partOf(image.path.split("/", 2).length < 2 ? "" : (image.path.split("/", 1)[0] as string));
-  const folders = hasSplits ? undefined : new Set(images.map(byFolder));
-  const isByFolder = folders?.has("train") && !folders.has(undefined);
   const parts = new Map<PartName, Map<string, FileEntry[]>>();
   const unlabelled = new Map<PartName, FileEntry[]>();
   for (const each of images) {
-    const name = isByFolder ? (byFolder(each) as PartName) : each.part;
+    const name = byFolder?.(each) ?? each.part;
     const classes =
       parts.get(name) ?? new Map([...(labelNames ?? [])].map((label): [string, FileEntry[]] => [label, []]));
     parts.set(name, classes);

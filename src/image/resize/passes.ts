@@ -10,14 +10,14 @@ export interface Resizing {
   readonly left: number;
   readonly top: number;
   readonly rows: number;
-  /** Taps of the columns: outputs `first` to `first + size − 1`. */
+  /** Taps of the columns. */
   readonly across: TapRange;
   /** Taps of the rows. Their starts count from row `top − before`. */
   readonly down: TapRange & { readonly before: number };
   readonly target: Uint8ClampedArray;
 }
 
-/** Some outputs of taps. */
+/** Some of the outputs of taps: `size` of them, from the one at index `first` on. */
 export interface TapRange {
   readonly taps: Taps;
   readonly first: number;

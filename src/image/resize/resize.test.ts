@@ -175,6 +175,35 @@ describe("createResizer: properties", () => {
     }
   });
 
+  test("a part of a side of thousands or 200 million pixels; no size is taken for another", () => {
+    const thin = pattern([2, 300, 3]);
+    const scaled = { width: 5, height: 6000 };
+    for (const filter of ["bilinear", "bicubic"] as const) {
+      const whole = resize(thin, scaled, filter);
+      for (const top of [0, 1, 2900, 5900]) {
+        const kept = { left: 1, top, width: 3, height: 100 };
+        const target = new Uint8ClampedArray(900);
+        resizers[filter](thin, wholeOf(thin), scaled, kept, target);
+        assert.deepEqual(new Uint8Array(target.buffer), crop({ ...scaled, channels: 3, data: whole }, kept).data);
+      }
+    }
+    // The weights of all rows would take gigabytes.
+    const line: Image = { width: 1, height: 800_000, channels: 1, data: new Uint8Array(800_000).fill(7) };
+    const long = { width: 256, height: 256 * line.height };
+    const target = new Uint8ClampedArray(256 * 256);
+    const kept = { left: 0, top: long.height / 2, width: 256, height: 256 };
+    resizers.bilinear(line, wholeOf(line), long, kept, target);
+    assert.ok(target.every((value) => value === 7));
+    // 4097 · 2^20 + 2^20 + 256 = 4098 · 2^20 + 256.
+    const taller = { width: 1, height: 256 };
+    const resizer = createResizer("bilinear");
+    const first = pattern([1, 4097, 1]);
+    resizer(first, wholeOf(first), { width: 1, height: 2 ** 20 + 256 }, { left: 0, top: 0, ...taller }, target);
+    const second = pattern([1, 4098, 1]);
+    resizer(second, wholeOf(second), taller, wholeOf(taller), target);
+    assert.deepEqual(new Uint8Array(target.slice(0, 256)), resize(second, taller));
+  });
+
   test("what does not fit together is refused", () => {
     const image = pattern([4, 4, 3]);
     const to = { width: 2, height: 2 };

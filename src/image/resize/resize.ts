@@ -1,8 +1,8 @@
 /** Bilinear and bicubic resizing, bit-identical to Pillow's. */
 import { ShapeError } from "../../errors.ts";
 import type { Image, PixelSize, Rectangle } from "../image.ts";
-import { createPasses, type Passes } from "./passes.ts";
-import { type Filter, rememberTaps } from "./taps.ts";
+import { createPasses, type Passes, type TapRange } from "./passes.ts";
+import { type Filter, rememberTaps, type Taps } from "./taps.ts";
 
 /**
  * Resizes the `window` of an image to the size `scaled` and writes the part `kept` of the result to `target`, with interleaved channels.
@@ -26,15 +26,18 @@ export function createResizer(filter: Filter, passes: Passes = createPasses()): 
   const taps = rememberTaps(filter);
   return (image, window, scaled, kept, target) => {
     check(image, window, scaled, kept, target);
-    const across = { taps: taps(window.width, scaled.width), first: kept.left, size: kept.width };
-    const down = { taps: taps(window.height, scaled.height), first: kept.top, size: kept.height };
+    const across = rangeOf(taps(window.width, scaled.width, kept.left, kept.width), kept.left, kept.width);
+    const down = rangeOf(taps(window.height, scaled.height, kept.top, kept.height), kept.top, kept.height);
     const { starts, count } = down.taps;
-    const before = starts[kept.top] as number;
-    const rows = (starts[kept.top + kept.height - 1] as number) + count - before;
+    const before = starts[down.first] as number;
+    const rows = (starts[down.first + down.size - 1] as number) + count - before;
     const { left } = window;
     passes({ image, left, top: window.top + before, rows, across, down: { ...down, before }, target });
   };
 }
+
+/** The taps of `size` outputs from `from` on. */
+const rangeOf = (taps: Taps, from: number, size: number): TapRange => ({ taps, first: from - taps.first, size });
 
 function check(
   { width, height, channels, data }: Image,

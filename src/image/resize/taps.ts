@@ -1,12 +1,13 @@
 /** Number of fraction bits of fixed-point weights. Source: Pillow, src/libImaging/Resample.c. */
 export const precisionBits = 32 - 8 - 2;
 
-/** Resizing along one axis: each output pixel is the weighted sum of `count` input pixels from `starts[i]` on. */
+/** Resizing along one axis: each output pixel, from `first` on, is the weighted sum of `count` input pixels from `starts[i]` on. */
 export interface Taps {
+  readonly first: number;
   readonly count: number;
   readonly starts: Int32Array;
   /**
-   * `weights[i · count + t]`: fixed-point weight of tap t of output i. The weights of an output sum to 1, up to a few units in the last
+   * `weights[i · count + t]`: fixed-point weight of tap t of output `first + i`. The weights of an output sum to 1, up to a few units in the last
    * place.
    */
   readonly weights: Int32Array;
@@ -38,27 +39,27 @@ export type Filter = keyof typeof kernels;
 export const filters = Object.keys(kernels) as [Filter, ...Filter[]];
 
 /**
- * Computes a filter's weights for every output position along one axis. All windows have the same number of taps (two for enlarging with
+ * Computes a filter's weights for `size` output positions along one axis, from `from` on. All windows have the same number of taps (two for enlarging with
  * `bilinear`), padded with weights of 0.
  *
  * Source: Pillow, src/libImaging/Resample.c, precompute_coeffs and normalize_coeffs_8bpc.
  */
-function createTaps(filter: Filter, inputExtent: number, outputExtent: number): Taps {
+function createTaps(filter: Filter, inputExtent: number, outputExtent: number, from: number, size: number): Taps {
   const { support: reach, weight }: Kernel = kernels[filter];
   const scale = inputExtent / outputExtent;
   const stretch = Math.max(scale, 1);
   const support = reach * stretch;
   const windowOf = (i: number) => {
-    const centre = (i + 0.5) * scale;
+    const centre = (from + i + 0.5) * scale;
     const first = Math.max(Math.trunc(centre - support + 0.5), 0);
     return { centre, first, length: Math.min(Math.trunc(centre + support + 0.5), inputExtent) - first };
   };
   let count = 0;
-  for (let i = 0; i < outputExtent; i++) count = Math.max(count, windowOf(i).length);
-  const starts = new Int32Array(outputExtent);
-  const weights = new Int32Array(outputExtent * count);
+  for (let i = 0; i < size; i++) count = Math.max(count, windowOf(i).length);
+  const starts = new Int32Array(size);
+  const weights = new Int32Array(size * count);
   const heights = new Float64Array(count);
-  for (let i = 0; i < outputExtent; i++) {
+  for (let i = 0; i < size; i++) {
     const { centre, first, length } = windowOf(i);
     let total = 0;
     for (let t = 0; t < length; t++) {
@@ -74,21 +75,27 @@ function createTaps(filter: Filter, inputExtent: number, outputExtent: number): 
       weights[i * count + first - start + t] = Math.trunc(weight < 0 ? weight - 0.5 : weight + 0.5);
     }
   }
-  return { count, starts, weights };
+  return { first: from, count, starts, weights };
 }
 
 /** Maximum number of cached sizes: a folder of photos can contain thousands. */
 const KEPT = 1000;
 
-/** `createTaps` of one filter, with a cache. */
-export function rememberTaps(filter: Filter): (inputExtent: number, outputExtent: number) => Taps {
+/** Outputs along an axis up to which all taps are computed and cached. The long side of a thin image may have millions, of which a fit keeps a few. */
+const CACHED_OUTPUTS = 4096;
+
+/** Taps of one filter for the outputs from `first` on, `size` of them, and others where those are cached. */
+export function rememberTaps(
+  filter: Filter,
+): (inputExtent: number, outputExtent: number, first: number, size: number) => Taps {
   const known = new Map<number, Taps>();
-  return (inputExtent, outputExtent) => {
-    const key = inputExtent * 2 ** 20 + outputExtent;
+  return (inputExtent, outputExtent, first, size) => {
+    if (outputExtent > CACHED_OUTPUTS) return createTaps(filter, inputExtent, outputExtent, first, size);
+    const key = inputExtent * 2 ** 13 + outputExtent;
     const found = known.get(key);
     if (found) return found;
     if (known.size >= KEPT) known.clear();
-    const made = createTaps(filter, inputExtent, outputExtent);
+    const made = createTaps(filter, inputExtent, outputExtent, 0, outputExtent);
     known.set(key, made);
     return made;
   };

@@ -153,6 +153,14 @@ test("no entries give a message, one entry gives points, and neither a line", as
   );
 });
 
+test("tiny losses have an axis that can be read", async () => {
+  const entries = tenEpochs.map((entry, i) => ({ ...entry, trainLoss: 3e-7 / (1 + i), testLoss: 2e-7 }));
+  const svg = await drawCurves(curvesOf(entries), { title, format: "wide" });
+  const toLoss = readAxis(svg, "loss");
+  const [first] = readLine(svg, "test-loss");
+  assert.ok(first && Math.abs(toLoss(first.y) - 2e-7) < 1e-9, svg);
+});
+
 test("values that are not finite are left out, and titles cannot break the document", async () => {
   const entries = [...quarter, { epoch: 0.3, trainLoss: Number.NaN, trainAccuracy: Number.POSITIVE_INFINITY }];
   const svg = await drawCurves(curvesOf(entries), { title: `<script>&"'\u0000\u001b</svg>`, format: "wide" });

@@ -73,6 +73,8 @@ const maxMarkers = 60;
 const maxShort = 12;
 /** Losses from here on are labelled as 1e+4; only a diverging run reaches them. */
 const hugeLoss = 1e4;
+/** Losses in steps below this are labelled in scientific notation too. */
+const tinyStep = 1e-5;
 
 /** Draws the figure as SVG in the light palette. Curves without points give a figure that says so. */
 export function drawCurves(curves: Curves, options: CurveOptions): Promise<string> {
@@ -171,7 +173,7 @@ function axesOf(
       scale: "loss",
       title: "loss",
       values: ticks.map((i) => i * step),
-      format: intervals * step >= hugeLoss ? ".1~e" : `.${decimals}f`,
+      format: intervals * step >= hugeLoss || step < tinyStep ? ".1~e" : `.${decimals}f`,
       grid: true,
     },
     {

@@ -16,6 +16,8 @@ const text = { ...chartText, fontSize };
 const logSpan = 8;
 /** Up to this number of values, all are labelled on the axis. */
 const maxTicks = 5;
+/** About the width of a character of a label, in pixels, and the fewest and most characters of one. */
+const label = { pixels: 7, least: 6, most: 14 } as const;
 
 /** Draws the figure as SVG in the light palette. */
 export function drawSweepFigure(trials: readonly SweptTrial[]): Promise<string> {
@@ -58,7 +60,8 @@ function legend(trials: readonly SweptTrial[], finished: readonly SweptTrial[]):
 
 /** One trial in a panel. */
 interface Dot {
-  readonly value: unknown;
+  /** The setting, or the index of its value where values are not numbers. */
+  readonly value: number;
   readonly accuracy: number | undefined;
   readonly shape: "circle" | "cross";
   readonly color: string;
@@ -67,7 +70,8 @@ interface Dot {
 }
 
 function panelOf(key: string, i: number, trials: readonly SweptTrial[], domain: readonly number[]): Mark {
-  const dots = dotsOf(key, trials, domain);
+  const categories = isNumeric(trials, key) ? undefined : categoriesOf(key, trials);
+  const dots = dotsOf(key, trials, domain, categories);
   const name = `panel-${i}`;
   const place = {
     x: { value: (i % panel.perRow) * (panel.width + panel.gapX) },
@@ -84,23 +88,57 @@ function panelOf(key: string, i: number, trials: readonly SweptTrial[], domain: 
       { name: "width", update: String(panel.width) },
       { name: "height", update: String(panel.height) },
     ],
-    data: [{ name, values: [...dots] }],
+    data: [
+      { name, values: [...dots] },
+      { name: `${name}-names`, values: [...(categories?.labels ?? [])].map((label) => ({ label })) },
+    ],
     scales: [
-      scaleOf(trials, key, dots),
+      scaleOf(dots, categories),
       { name: "y", type: "linear", range: [panel.height, 0], domain: [...domain], zero: false },
     ],
-    axes: axesOf(key, dots, domain),
+    axes: axesOf(key, dots, domain, categories && `${name}-names`),
     marks: [dotMark(name)],
   };
 }
 
+/** The different values of a setting that is not a number, and their labels. */
+interface Categories {
+  readonly indexOf: (value: unknown) => number;
+  readonly labels: readonly string[];
+}
+
+function categoriesOf(key: string, trials: readonly SweptTrial[]): Categories {
+  const keyOf = (value: unknown) => JSON.stringify(value) ?? "";
+  const values = new Map(trials.map(({ values }) => [keyOf(values[key]), values[key]]));
+  const indices = new Map([...values.keys()].map((name, i) => [name, i]));
+  const texts = [...values.values()].map((value) => printable(formatValue(value)));
+  const room = Math.floor(panel.width / texts.length / label.pixels);
+  const length = Math.min(Math.max(room, label.least), label.most);
+  const starts = texts.map((text) => truncate(text, length));
+  // Paths often differ at their ends.
+  const labels = starts.map((start, i) =>
+    starts.filter((other) => other === start).length === 1 ? start : ending(texts[i] as string, length),
+  );
+  return { indexOf: (value) => indices.get(keyOf(value)) ?? 0, labels };
+}
+
+function ending(text: string, length: number): string {
+  const characters = [...text];
+  return characters.length <= length ? text : `…${characters.slice(1 - length).join("")}`;
+}
+
 /** One dot per trial; the best finished one is orange. */
-function dotsOf(key: string, trials: readonly SweptTrial[], domain: readonly number[]): readonly Dot[] {
+function dotsOf(
+  key: string,
+  trials: readonly SweptTrial[],
+  domain: readonly number[],
+  categories: Categories | undefined,
+): readonly Dot[] {
   return trials.map(({ number, values, status, bestAccuracy }, rank) => {
     const isDone = status === "finished" && bestAccuracy !== undefined;
     const done = rank === 0 ? colours.orange : colours.blue;
     return {
-      value: isNumeric(trials, key) ? values[key] : truncate(printable(formatValue(values[key])), 14),
+      value: categories ? categories.indexOf(values[key]) : Number(values[key]),
       accuracy: isDone ? bestAccuracy : domain[0],
       shape: isDone ? "circle" : "cross",
       color: isDone ? done : colours.rule,
@@ -109,14 +147,16 @@ function dotsOf(key: string, trials: readonly SweptTrial[], domain: readonly num
   });
 }
 
-function axesOf(key: string, dots: readonly Dot[], domain: readonly number[]): Axis[] {
+function axesOf(key: string, dots: readonly Dot[], domain: readonly number[], names: string | undefined): Axis[] {
   const ticks = [...new Set(dots.map(({ value }) => value))];
   const span = Number(domain[1]) - Number(domain[0]);
   const few = ticks.length <= maxTicks ? { values: ticks } : {};
   const style = axisStyleAt(fontSize);
   const title = truncate(printable(key), 30);
+  const update = { text: { signal: `data('${names}')[datum.value].label` } };
+  const named = names === undefined ? {} : { encode: { labels: { update } } };
   return [
-    { ...style, orient: "bottom", scale: "x", title, tickCount: 4, labelOverlap: true, ...few },
+    { ...style, orient: "bottom", scale: "x", title, tickCount: 4, labelOverlap: true, ...few, ...named },
     { ...style, orient: "left", scale: "y", grid: true, tickCount: 5, ...percentLabels(span >= 0.05 ? 0 : 1) },
   ];
 }
@@ -139,12 +179,10 @@ function isNumeric(trials: readonly SweptTrial[], key: string): boolean {
   return trials.every(({ values }) => typeof values[key] === "number");
 }
 
-function scaleOf(trials: readonly SweptTrial[], key: string, values: readonly { readonly value: unknown }[]): Scale {
+function scaleOf(dots: readonly Dot[], categories: Categories | undefined): Scale {
   const range = [0, panel.width];
-  if (!isNumeric(trials, key)) {
-    return { name: "x", type: "band", range, domain: [...new Set(values.map(({ value }) => String(value)))] };
-  }
-  const numbers = values.map(({ value }) => Number(value));
+  if (categories) return { name: "x", type: "band", range, domain: categories.labels.map((_, i) => i) };
+  const numbers = dots.map(({ value }) => value);
   const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
   if (least > 0 && most / least >= logSpan) {
     const room = (most / least) ** 0.08;

@@ -7,7 +7,7 @@ import type { RankingFigures } from "../../training/evaluation/labelRanking.ts";
 import { accuracyOf, type Evaluation, type LabelErrors, labelSetFigures } from "../../training/evaluation/metrics.ts";
 import { DEFAULT_THRESHOLD, type MultiLabelFigures, thresholdOf } from "../../training/evaluation/multiLabel.ts";
 import { atThresholds } from "../accuracyName.ts";
-import { formatCount, formatLoss, formatPercent, formatPoints } from "../numbers.ts";
+import { formatCount, formatError, formatLoss, formatPercent, formatPoints } from "../numbers.ts";
 import { truncateStart } from "../text.ts";
 import { type Column, formatTable } from "./terminal.ts";
 
@@ -209,9 +209,9 @@ function formatFigures(report: Evaluation): string {
     ["loss", formatLoss(report.loss)],
     ["top-1 accuracy", formatPercent(report.top1Accuracy)],
     ["95 % interval", formatInterval(report.accuracyInterval)],
-    ["top-1 error", formatPercent(1 - report.top1Accuracy)],
+    ["top-1 error", formatError(report.top1Accuracy)],
     [topKName(report), formatPercent(report.topK.accuracy)],
-    [`top-${report.topK.k} error`, formatPercent(1 - report.topK.accuracy)],
+    [`top-${report.topK.k} error`, formatError(report.topK.accuracy)],
     ...(report.multiLabel ? formatMultiLabel(report.multiLabel) : formatAverages(report)),
     ["mean confidence", formatPercent(report.calibration.confidence)],
     ["calibration error", formatPercent(report.calibration.error)],

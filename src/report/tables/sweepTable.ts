@@ -17,7 +17,8 @@ export interface SweptTrial {
 
 /** A value in few characters: `0.01`, `adam`, `[1,2]`; a network or recipe by its name. */
 export function formatValue(value: unknown): string {
-  if (typeof value === "number") return String(Number(value.toPrecision(4)));
+  // Whole numbers, such as seeds, are shown in full.
+  if (typeof value === "number") return String(Number.isInteger(value) ? value : Number(value.toPrecision(4)));
   if (typeof value === "object" && value !== null && "name" in value) return String(value.name);
   if (value === undefined) return "–";
   return typeof value === "string" ? value : JSON.stringify(value);
