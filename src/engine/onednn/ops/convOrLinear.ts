@@ -42,7 +42,7 @@ export function hasForward(context: BuildContext, weighted: Weighted): boolean {
 }
 
 /** Slow implementations, the worst first: plain loops, and matrix products of copied windows. */
-const slow = [/^ref/, /(^|:)gemm/];
+const slow = [/(^|_)ref/, /(^|:)gemm/];
 
 /**
  * The first candidate with an optimized kernel, or else the best of them. The choice depends only on the request, the library and the processor, not on
