@@ -5,7 +5,7 @@ import { conv2d, flatten, linear, localResponseNorm } from "../../../layers/kind
 import { createOneDnnEngine } from "../onednn.ts";
 
 for (const groups of [1, 2]) {
-  test(`no plain loops in training, behind a convolution in channels-last, ${groups} group(s)`, async () => {
+  test(`no plain loops in training, after a convolution in channels-last, ${groups} group(s)`, async () => {
     const engine = createOneDnnEngine({ threads: 1, convolution: "dft" });
     const layers = [
       conv2d("conv", { outChannels: 64, kernelSize: 3, padding: 1 }),
