@@ -5,8 +5,15 @@ import { formatBytes } from "../bytes.ts";
 import { CheckpointError } from "../errors.ts";
 import { moveOver } from "../inUse.ts";
 import { type CheckpointFiles, checkpointFiles, fileExists } from "./checkpointFiles.ts";
-import { commitFile, explainingWrites, replaceByLink, syncDirectory, temporaryFor } from "./durable.ts";
-import { decodeModel, decodeOptimizer, encodeModel, encodeOptimizer, type Model } from "./metadata.ts";
+import { commitFile, explainingWrites, replaceByLink, syncDirectory, temporaryFor, writeThrough } from "./durable.ts";
+import {
+  decodeModel,
+  decodeOptimizer,
+  encodeModel,
+  encodeOptimizer,
+  type Model,
+  type OptimizerMetadata,
+} from "./metadata.ts";
 import { decodeUndamaged } from "./model.ts";
 import { type SafetensorsReader, withReader } from "./safetensorsReader.ts";
 import { scratchFor, type TensorSource, writeSafetensors } from "./safetensorsWriter.ts";
@@ -106,7 +113,7 @@ export async function loadCheckpoint(directory: string, before?: number): Promis
   const pairs = optimizers
     .flatMap((optimizer) =>
       weights
-        .filter(({ content }) => content.checksum === optimizer.content.weights)
+        .filter(({ content }) => isPaired(optimizer.content, content.checksum))
         .map(({ file, content }) => ({
           ...optimizer.content,
           ...content,
@@ -116,16 +123,42 @@ export async function loadCheckpoint(directory: string, before?: number): Promis
     )
     .filter(({ iteration }) => iteration < (before ?? Infinity))
     .sort((a, b) => b.iteration - a.iteration);
-  for (const { weightsFile, optimizerFile, iteration, model, position } of pairs) {
+  for (const { weightsFile, optimizerFile, iteration, model, position, checksum } of pairs) {
     const whole = (await isWhole(weightsFile, warnings)) && (await isWhole(optimizerFile, warnings));
-    if (whole) return { directory, weightsFile, optimizerFile, iteration, model, position, warnings };
+    if (!whole) continue;
+    const last = weights.find(({ file }) => file === files.last);
+    const isLeft = last && checksum !== last.content.checksum && warnings.length === 0 && before === undefined;
+    if (isLeft)
+      warnings.push(`${files.last}: changed since its optimizer file was written; resuming from ${weightsFile}`);
+    return { directory, weightsFile, optimizerFile, iteration, model, position, warnings };
   }
   if (before !== undefined) return undefined;
   if (warnings.length === 0 && !(await fileExists(files.last))) return undefined;
-  const reasons = warnings.length > 0 ? warnings : [`${files.last}: its optimizer file is missing`];
+  const problem =
+    optimizers.length > 0 ? "changed since its optimizer file was written" : "its optimizer file is missing";
+  const reasons = warnings.length > 0 ? warnings : [`${files.last}: ${problem}`];
   throw new CheckpointError(
     `${directory}: no usable checkpoint; start a new run in another directory:\n  ${reasons.join("\n  ")}`,
   );
+}
+
+function isPaired({ weights, decided }: OptimizerMetadata, checksum: string | undefined): boolean {
+  return checksum !== undefined && (checksum === weights || checksum === decided);
+}
+
+/**
+ * Lets the optimizer file of a weights file in the directory belong to another file too, which replaces it with the same weights and other metadata.
+ * Does nothing for a file that belongs to no checkpoint. Throws CheckpointError if it cannot be written.
+ */
+export async function pairAlso(directory: string, checksum: string, replacement: string): Promise<void> {
+  const { lastOptimizer, previousOptimizer } = checkpointFiles(directory);
+  for (const file of [lastOptimizer, previousOptimizer]) {
+    if (!(await fileExists(file))) continue;
+    const metadata = await withReader(file, async (reader) => decodeOptimizer(reader));
+    if (!isPaired(metadata, checksum)) continue;
+    const changed = encodeOptimizer({ ...metadata, weights: checksum, decided: replacement });
+    await writeThrough(file, (temporary) => withReader(file, (reader) => writeSafetensors(temporary, changed, reader)));
+  }
 }
 
 function describeWeights(reader: SafetensorsReader) {

@@ -118,6 +118,7 @@ const modelSchema = z.object({
 const optimizerSchema = z.object({
   iteration: z.pipe(z.string().check(z.regex(/^\d+$/)), z.transform(Number)),
   weights: z.string(),
+  decided: z.optional(z.string()),
   position: jsonText,
 });
 
@@ -148,7 +149,10 @@ export function decodeModel(reader: HeaderReader): Model {
 /** Position in training, and the checksum of the weights that the optimizer state belongs to. */
 export interface OptimizerMetadata {
   readonly iteration: number;
+  /** Checksum of the weights file. */
   readonly weights: string;
+  /** Its checksum with another temperature or other thresholds. */
+  readonly decided?: string | undefined;
   readonly position: unknown;
 }
 
@@ -158,6 +162,7 @@ export function encodeOptimizer(metadata: OptimizerMetadata): Readonly<Record<st
     formatVersion: formatVersions.softmax,
     iteration: String(metadata.iteration),
     weights: metadata.weights,
+    ...(metadata.decided === undefined ? {} : { decided: metadata.decided }),
     position: JSON.stringify(metadata.position ?? null),
   };
 }

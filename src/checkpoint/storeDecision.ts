@@ -1,4 +1,6 @@
 /** Stores a decision in a weights file; its weights and all other metadata stay as they are. */
+import { dirname } from "node:path";
+import { pairAlso } from "./checkpoint.ts";
 import { writeThrough } from "./durable.ts";
 import { type Decision, decodeModel, encodeDecision } from "./metadata.ts";
 import { withReader } from "./safetensorsReader.ts";
@@ -6,6 +8,8 @@ import { writeSafetensors } from "./safetensorsWriter.ts";
 
 /**
  * Replaces temperature and thresholds in a weights file, atomically; without them, the file has none.
+ *
+ * If the file belongs to a checkpoint, its optimizer file accepts both contents.
  *
  * Throws CheckpointError if the file is corrupt or not a weights file of this program, or cannot be written; it is then unchanged.
  */
@@ -16,7 +20,10 @@ export async function storeDecision(file: string, decision: Decision): Promise<v
       await reader.verify();
       decodeModel(reader);
       const { temperature: _temperature, thresholds: _thresholds, ...others } = reader.header.metadata;
-      await writeSafetensors(temporary, { ...others, ...encodeDecision(decision) }, reader);
+      const checksum = await writeSafetensors(temporary, { ...others, ...encodeDecision(decision) }, reader);
+      // A checkpoint goes on to be one, before and after this moment.
+      const { checksum: before } = reader.header;
+      if (before !== undefined) await pairAlso(dirname(file), before, checksum);
     }),
   );
 }

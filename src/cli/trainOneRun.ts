@@ -123,8 +123,6 @@ function showResult(result: TrainResult, { size, traffic }: Communicator, json: 
 
 /** Prints the figures of the last epoch, the best ones if they are of another epoch, and what to do next. */
 function printResult({ run, end, last, best, device }: TrainResult): void {
-  if (end === "already finished")
-    printError(`${run}: already finished; for more epochs: alexnet train --run ${run} --resume --epochs N`);
   if (last) {
     const { iteration, seconds } = last;
     print(epochFigures(last));

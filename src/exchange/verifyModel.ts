@@ -1,11 +1,14 @@
 /** Comparison of a run with an exported file on the same images. */
+import { isDeepStrictEqual } from "node:util";
 import { resolveModelFile } from "../checkpoint/checkpointFiles.ts";
+import type { Model } from "../checkpoint/metadata.ts";
 import { loadModel, readWeights } from "../checkpoint/model.ts";
 import type { TensorSource } from "../checkpoint/safetensorsWriter.ts";
 import type { Engine, Program } from "../engine/engine.ts";
 import type { EngineName } from "../engine/select/engineNames.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
 import { ConfigError } from "../errors.ts";
+import type { ModelFile } from "../formats/format.ts";
 import { findFormat } from "../formats/formats.ts";
 import { checkedWeights } from "../formats/tensorNaming.ts";
 import { weightSink } from "../model/tensorStores.ts";
@@ -29,6 +32,9 @@ export interface VerifyOptions {
   readonly onMessage?: (message: string) => void;
 }
 
+/** Facts of predictions besides the outputs of the network. */
+export type OtherFact = "class names" | "temperature" | "thresholds" | "preprocessing";
+
 /** Outputs of both networks before the head, on the same images. */
 export interface Verification {
   /** Path of the run's weights file. */
@@ -46,6 +52,8 @@ export interface Verification {
    * above.
    */
   readonly sameClass: number;
+  /** What the file states otherwise than the run: its predictions of the same image differ, even with the same outputs. */
+  readonly otherFacts: readonly OtherFact[];
 }
 
 const BATCH = 8;
@@ -60,7 +68,8 @@ const BATCH = 8;
 export async function verifyModel(path: string, file: string, options: VerifyOptions = {}): Promise<Verification> {
   const format = findFormat("read", file, options.format);
   const run = await resolveModelFile(path);
-  const { network, head = "softmax" } = await loadModel(run);
+  const model = await loadModel(run);
+  const { network, head = "softmax" } = model;
   const { engine, warning } = await selectEngine(options.engine ?? "auto", options.threads);
   if (warning) options.onMessage?.(warning);
   const programs: Program[] = [];
@@ -82,6 +91,7 @@ export async function verifyModel(path: string, file: string, options: VerifyOpt
         run,
         file,
         format: format.name,
+        otherFacts: otherFactsOf(model, other),
         ...(await compare({ own, other: program, network, head, names: [run, file] }, options)),
       };
     } finally {
@@ -112,7 +122,21 @@ async function fill(program: Program, network: Network, weights: TensorSource): 
   }
 }
 
-type Comparison = Omit<Verification, "run" | "file" | "format">;
+/** Facts that a file states, and the run has otherwise. A file with preprocessing states all that it has. */
+function otherFactsOf(model: Model, file: ModelFile): readonly OtherFact[] {
+  const isWhole = file.preprocessing !== undefined;
+  const differ = (stated: unknown, own: unknown, usual?: unknown) =>
+    (stated !== undefined || isWhole) && !isDeepStrictEqual(stated ?? usual, own ?? usual);
+  const facts: readonly (readonly [OtherFact, boolean])[] = [
+    ["class names", file.classNames !== undefined && differ(file.classNames, model.classNames)],
+    ["temperature", differ(file.temperature, model.temperature, 1)],
+    ["thresholds", differ(file.thresholds, model.thresholds)],
+    ["preprocessing", isWhole && differ(file.preprocessing, model.preprocessing)],
+  ];
+  return facts.flatMap(([name, isOther]) => (isOther ? [name] : []));
+}
+
+type Comparison = Omit<Verification, "run" | "file" | "format" | "otherFacts">;
 
 /** Two programs of the same network, and the paths of their weights. */
 interface Compared {

@@ -50,6 +50,11 @@ const processorSchema = z.looseObject({
   image_mean: numbers.optional(),
   image_std: numbers.optional(),
   resample: z.number().optional(),
+  do_resize: z.boolean().optional(),
+  do_pad: z.boolean().optional(),
+  do_flip_channel_order: z.boolean().optional(),
+  /** ConvNeXT's: the fraction of the scaled image that is the input. */
+  crop_pct: z.number().positive().max(1).optional(),
 });
 
 /** The file of weights in a folder of Hugging Face; undefined for any other folder. */
@@ -87,9 +92,14 @@ function labelsOf(labels: Readonly<Record<string, string>>): readonly string[] |
   return all.length === names.length && all.length > 0 && isNamed ? all : undefined;
 }
 
+/** Size from which an image processor with `crop_pct` scales the whole image. Source: transformers, ConvNextImageProcessor. */
+const WHOLE_FROM = 384;
+
 function fromProcessor(processor: z.infer<typeof processorSchema>): Preprocessing | undefined {
   const { size, crop_size: crop, image_mean: mean, image_std: std, resample = 2 } = processor;
-  const { rescale_factor: factor = 1 / 255 } = processor;
+  const { rescale_factor: factor = 1 / 255, crop_pct: part } = processor;
+  // Steps that this program does not have: the facts must be given.
+  if (processor.do_resize === false || processor.do_pad || processor.do_flip_channel_order) return undefined;
   const isScaled = processor.do_rescale !== false && Math.abs(factor * 255 - 1) < 1e-3;
   const resize = resample === 2 ? "bilinear" : resample === 3 ? "bicubic" : undefined;
   if (!isScaled || !resize) return undefined;
@@ -100,9 +110,11 @@ function fromProcessor(processor: z.infer<typeof processorSchema>): Preprocessin
   if (input === undefined || scaled === undefined || (isNormalized && !(mean && std))) return undefined;
   const channels = mean?.length ?? 3;
   const fit: Fit =
-    cropped === undefined
-      ? createFit("resize", { width: input, height: input })
-      : { kind: "crop", shorterSide: scaled };
+    cropped !== undefined
+      ? { kind: "crop", shorterSide: scaled }
+      : part !== undefined && scaled < WHOLE_FROM
+        ? { kind: "crop", shorterSide: Math.floor(scaled / part) }
+        : createFit("resize", { width: input, height: input });
   const statistics = isNormalized ? { mean: mean ?? [], deviation: std ?? [] } : identity(channels);
   return preprocessingOf(input, channels, fit, resize, statistics.mean, statistics.deviation);
 }

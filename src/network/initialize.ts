@@ -73,10 +73,14 @@ function drawFor<W extends Weight>(weight: W): Draw | undefined {
 /** Added to the variance of a component of patches: components below it hold little but noise. Source: Jordan 2024. */
 const WHITENING_EPSILON = 5e-4;
 
+/** Variance of a component, as a fraction of the largest, below which it is rounding: grey images in three channels have a third of the components. */
+const NO_COMPONENT = 1e-9;
+
 /** Kernels for the principal components of patches, see `Initializer`. */
 function whiten(kernels: Float32Array, { eigenvalues, eigenvectors }: Eigen): void {
   const length = eigenvectors.length;
-  const count = Math.min(Math.floor(kernels.length / length), 2 * length);
+  const components = eigenvalues.filter((value) => value > NO_COMPONENT * (eigenvalues[0] as number)).length;
+  const count = Math.min(Math.floor(kernels.length / length), 2 * components);
   for (let k = 0; k < count; k++) {
     const component = Math.floor(k / 2);
     const scale = (k % 2 === 0 ? 1 : -1) / Math.sqrt((eigenvalues[component] as number) + WHITENING_EPSILON);

@@ -1,5 +1,6 @@
 /** Addresses of a prediction server and the answers they give. */
-import { basename } from "node:path";
+import { basename, resolve } from "node:path";
+import { shownClasses } from "../model/predictRows.ts";
 import { type Answer, type Exchange, headerOf } from "./exchange.ts";
 import { jsonAnswer } from "./httpServer.ts";
 import { inferMetadata, VERSION } from "./inferRequest.ts";
@@ -90,7 +91,7 @@ function modelOf({ models }: RouteState, name: string): ServedModel {
 
 /** Name of a served network: the last part of its path. */
 export function nameOfRun(path: string): string {
-  return basename(path);
+  return basename(resolve(path));
 }
 
 async function predict(exchange: Exchange, state: RouteState): Promise<Answer> {
@@ -101,7 +102,7 @@ async function predict(exchange: Exchange, state: RouteState): Promise<Answer> {
   const began = performance.now();
   const classes = await model.predict(exchange, body, headerOf(exchange.request, "content-type") ?? "");
   const milliseconds = Math.round((performance.now() - began) * 1000) / 1000;
-  return jsonAnswer({ classes: classes.slice(0, top), milliseconds });
+  return jsonAnswer({ classes: shownClasses(classes, top), milliseconds });
 }
 
 const DEFAULT_TOP = 5;

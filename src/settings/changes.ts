@@ -17,6 +17,7 @@ import {
   replaced,
   type Setting,
   type SettingTable,
+  withoutAlternatives,
 } from "./setting.ts";
 import { type RunSettings, settings } from "./settings.ts";
 import type { StoredRun } from "./storedRun.ts";
@@ -120,9 +121,11 @@ async function givenRecipe(
   const rows = Object.entries(table).filter(([, { place }]) => place.startsWith("recipe."));
   const kinds = rows.filter(([, { isKind }]) => isKind).map(([key]) => [key, given[key]]);
   const singles = rows.filter(([, { isKind }]) => !isKind).map(([, { place }]) => place.slice("recipe.".length));
+  const chosen = written(base, Object.fromEntries(kinds), table);
+  const own = singles.filter((place) => at(stored, place) !== undefined && isSameKind(chosen, stored, place));
   const leveled = singles.reduce<Members>(
     (made, place) => (isSameKind(made, stored, place) ? replaced(made, place, at(stored, place)) : made),
-    written(base, Object.fromEntries(kinds), table),
+    withoutAlternatives(chosen, own),
   );
   // A given kind may lack options that exist only for the stored kind.
   return nameWithChanges(recipeSchema.safeParse(leveled).data ?? (leveled as Recipe), stored);

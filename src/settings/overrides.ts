@@ -1,6 +1,6 @@
 /** Recipes with single values replaced. */
 import { parseRecipe, type Recipe } from "../training/recipe.ts";
-import { type Members, type SettingTable, withPlace } from "./setting.ts";
+import { type Members, replaced, type SettingTable, withoutAlternatives } from "./setting.ts";
 import { type RecipeOverrides, settings } from "./settings.ts";
 
 /**
@@ -16,17 +16,22 @@ export function withOverrides(
   table: SettingTable = settings,
 ): Recipe {
   const placed = Object.entries(places).reduce<Members>(
-    (recipe, [place, value]) => withPlace(recipe, place, value),
-    written(base, given, table),
+    (recipe, [place, value]) => replaced(recipe, place, value),
+    withoutAlternatives(written(base, given, table), Object.keys(places)),
   );
   return parseRecipe(placed, `recipe ${base.name}`);
 }
 
 /** A recipe with the settings that are values of one, not checked. */
 export function written(base: Recipe, given: object, table: SettingTable): Members {
-  return Object.entries(table).reduce<Members>((recipe, [key, { place, write }]) => {
+  const rows = Object.entries(table).flatMap(([key, { place, write, isKind = false }]) => {
     const value = (given as Members)[key];
-    if (value === undefined || !place.startsWith("recipe.")) return recipe;
-    return write ? write(recipe, value) : withPlace(recipe, place.slice("recipe.".length), value);
-  }, base);
+    if (value === undefined || !place.startsWith("recipe.")) return [];
+    return [{ place: place.slice("recipe.".length), write, isKind, value }];
+  });
+  const apply = (recipe: Members, { place, write, value }: (typeof rows)[number]) =>
+    write ? write(recipe, value) : replaced(recipe, place, value);
+  const [kinds, singles] = [rows.filter(({ isKind }) => isKind), rows.filter(({ isKind }) => !isKind)];
+  const places = singles.map(({ place }) => place);
+  return singles.reduce(apply, withoutAlternatives(kinds.reduce<Members>(apply, base), places));
 }

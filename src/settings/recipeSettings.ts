@@ -16,10 +16,10 @@ import {
   type Members,
   nameOr,
   rateCommands,
+  replaced,
   setting,
   stepCommands,
   trainingCommands,
-  withPlace,
 } from "./setting.ts";
 import type { StoredRun } from "./storedRun.ts";
 
@@ -64,7 +64,6 @@ export const recipeSettings = {
     section: "Schedule",
     commands: trainingCommands,
     place: "recipe.schedule.everyEpochs",
-    write: (recipe, value) => withPlace(recipe, "schedule.everyEpochs", value),
     report: false,
   }),
   everyFraction: setting({
@@ -74,7 +73,6 @@ export const recipeSettings = {
     section: "Schedule",
     commands: trainingCommands,
     place: "recipe.schedule.everyFraction",
-    write: (recipe, value) => withPlace(recipe, "schedule.everyFraction", value),
     report: false,
   }),
   warmup: setting({
@@ -224,8 +222,11 @@ export const recipeSettings = {
     commands: stepCommands,
     place: "recipe.optimizer.form",
     isKind: true,
-    write: (recipe, value) =>
-      value ? { ...recipe, optimizer: { ...(recipe["optimizer"] as Members), form: "nesterov" } } : recipe,
+    write(recipe, value) {
+      const isNesterov = at(recipe, "optimizer.form") === "nesterov";
+      // Without it, the form is the optimizer's usual one.
+      return value === isNesterov ? recipe : replaced(recipe, "optimizer.form", value ? "nesterov" : undefined);
+    },
     compare: (value, { recipe: { optimizer } }) => [value, "form" in optimizer && optimizer.form === "nesterov"],
     report: false,
   }),

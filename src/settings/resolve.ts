@@ -129,6 +129,12 @@ function withMoreEpochs(stored: RunConfig, epochs: number | undefined): RunConfi
         "start a new run from its weights with --from",
     );
   }
+  if ((recipe.warmup ?? 0) > recipe.epochs) {
+    throw new ConfigError(
+      `resume: --epochs ${epochs}: the warm-up of ${recipe.warmup} epochs was shortened to the ${planned} of the run; ` +
+        "start a new run from its weights with --from",
+    );
+  }
   return { ...stored, recipe: { ...recipe, epochs } };
 }
 
@@ -229,7 +235,7 @@ function tuningOf(from: InitFrom, given: RunSettings, recipe: Recipe, places: Me
     freeze: given.freeze ?? [],
     oldLayersRate: given.oldLayersRate ?? table.oldLayersRate.default,
     keptViews: given.keptViews,
-    augment: given.augment ?? (isAugmented ? Object.keys(recipe.augmentation) : []),
+    augment: isAugmented ? Object.keys(recipe.augmentation) : (given.augment ?? []),
     keepsScale: given.normalization === undefined,
     open: openKeys(given, places),
   };

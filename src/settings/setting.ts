@@ -178,16 +178,25 @@ export function replaced(json: unknown, place: string, value: unknown): Members 
   return inner === undefined ? others : { ...members, [key]: inner };
 }
 
-/** Alternative paths of the same quantity: a value for one replaces the others. */
+/** Alternative paths of the same quantity: values given for some of them replace all that a recipe has. */
 const alternatives: readonly (readonly string[])[] = [
   ["schedule.everyEpochs", "schedule.everyFraction", "schedule.at"],
 ];
 
-/** A recipe with a value at a path, replacing its alternatives. */
-export function withPlace(recipe: Members, place: string, value: unknown): Members {
-  const others = alternatives.find((paths) => paths.includes(place)) ?? [];
-  const without = others.reduce((left, other) => replaced(left, other, undefined), recipe);
-  return replaced(without, place, value);
+/** A recipe without values that others at these paths replace. */
+export function withoutAlternatives(recipe: Members, places: readonly string[]): Members {
+  const others = alternatives.filter((paths) => paths.some((path) => places.includes(path))).flat();
+  return others.reduce((left, other) => replaced(left, other, undefined), recipe);
+}
+
+/** Settings with others that override them, and their alternatives. */
+export function overridden<A extends object, B extends object>(given: A, over: B, table: SettingTable): A & B {
+  const keys = new Set(Object.keys(over).filter((key) => (over as Members)[key] !== undefined));
+  const placeOf = (key: string) => table[key]?.place.replace(/^recipe\./, "") ?? "";
+  const places = new Set([...keys].map(placeOf));
+  const replacing = new Set(alternatives.filter((paths) => paths.some((path) => places.has(path))).flat());
+  const kept = Object.entries(given).filter(([key]) => !replacing.has(placeOf(key)));
+  return { ...Object.fromEntries(kept), ...over } as A & B;
 }
 
 function membersOf(json: unknown): Members {

@@ -8,7 +8,7 @@ import { changesOf } from "./changes.ts";
 import { readSameWeights } from "./initFrom.ts";
 import { readJson } from "./load.ts";
 import { type RunConfig, runConfigSchemaOf } from "./runConfig.ts";
-import { at, flagOf, type Members, type SettingTable, settingsSchema } from "./setting.ts";
+import { at, flagOf, type Members, overridden, type SettingTable, settingsSchema } from "./setting.ts";
 import { type RunSettings, settings } from "./settings.ts";
 
 /** Settings from a file. */
@@ -44,7 +44,7 @@ function ofSettings(path: string, json: unknown, flags: Members, table: SettingT
     ([key]) => flags[key] !== undefined && given[key] !== undefined && !isDeepStrictEqual(flags[key], given[key]),
   );
   const messages = won.map(([key, row]) => overriding(path, flagOf(key, row), textOf(flags[key]), textOf(given[key])));
-  return { settings: { ...given, ...flags }, repeats: undefined, messages };
+  return { settings: overridden(given, flags, table), repeats: undefined, messages };
 }
 
 async function ofConfig(path: string, json: unknown, flags: RunSettings, table: SettingTable): Promise<FileSettings> {

@@ -58,7 +58,8 @@ async function startRun(plan: RunPlan, { command, observer = {}, signal, ...job 
   checkLabelSettings(plan.recipe, dataset);
   const head = trainedHead(dataset.train);
   const fineTuning = plan.initFrom && planFineTuning(plan.initFrom, network, dataset.classNames, head);
-  const recipe = recipeOf(plan, fineTuning, dataset.train.length, observer);
+  const recipe = recipeOf(plan, fineTuning, dataset, observer);
+  refuseCachedCutmix(recipe, fineTuning);
   const { engine, warning } = await selectTrainingEngine(plan.engine, {
     ops: operations(network),
     inputShape: network.input,
@@ -100,16 +101,29 @@ async function startRun(plan: RunPlan, { command, observer = {}, signal, ...job 
 
 /** The plan's recipe with what follows from initial weights and the number of images. */
 function recipeOf(
-  { recipe, initFrom }: RunPlan,
+  { recipe, initFrom, loading }: RunPlan,
   fineTuning: RunConfig["fineTuning"],
-  images: number,
+  dataset: Dataset,
   { onMessage }: TrainObserver,
 ): RunConfig["recipe"] {
+  const { length } = dataset.train;
+  // Folds may differ by an image, but not in their settings.
+  const { folds } = loading;
+  const images =
+    folds === undefined ? length : Math.floor(((length + validationSplit(dataset).length) * (folds - 1)) / folds);
   const sized = withFineTuningDefaults(recipe, initFrom?.open ?? [], images);
   if (sized) onMessage?.(sized.message);
   const own = sized?.recipe ?? recipe;
   // Images whose features are cached for the view of evaluation are not augmented.
   return fineTuning?.keptViews === 1 ? { ...own, augmentation: {} } : own;
+}
+
+/** Throws ConfigError for CutMix, which needs images, with cached features. */
+function refuseCachedCutmix({ cutmix }: RunConfig["recipe"], fineTuning: RunConfig["fineTuning"]): void {
+  if (!cutmix || !fineTuning?.keptViews) return;
+  throw new ConfigError(
+    "cutmix: expected images, got cached features of frozen layers; add --kept-views 0, or remove --cutmix",
+  );
 }
 
 /** Throws ConfigError if the images differ from those that the run was started with. */

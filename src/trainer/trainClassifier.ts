@@ -107,6 +107,7 @@ async function trainPrepared(
   call: OwnCall,
 ): Promise<TrainResult> {
   const run = await readStart(directory, prepared, call.observer, call);
+  if (run.isFinished) call.observer.onMessage?.(finishedText(run));
   // A process that was killed at the end of training leaves a run without a report, which process 0 writes alone.
   if (run.isFinished && (run.isReported || call.communicator.rank > 0)) {
     return resultOf(run, "already finished", run.log, undefined);
@@ -126,6 +127,13 @@ async function trainPrepared(
     preparation.close();
     await model.close();
   }
+}
+
+/** Why a finished run is not trained, and how to train on. */
+function finishedText({ directory, start, config: { recipe } }: Awaited<ReturnType<typeof readStart>>): string {
+  return start.epoch < recipe.epochs
+    ? `${directory}: stopped early after epoch ${start.epoch}; to train on, start a new run with --from ${directory}`
+    : `${directory}: already finished; for more epochs: alexnet train --run ${directory} --resume --epochs N`;
 }
 
 async function trainAndReport(

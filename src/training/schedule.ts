@@ -113,7 +113,8 @@ export interface ScheduleState {
 
 export const initialScheduleState: ScheduleState = {
   factor: 1,
-  bestAccuracy: 0,
+  // The first evaluation is better, even with an accuracy of 0.
+  bestAccuracy: -1,
   evaluationsSinceBest: 0,
   reductions: 0,
 };

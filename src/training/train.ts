@@ -3,7 +3,7 @@ import type { Split } from "../dataset/dataset.ts";
 import { type Batch, batches, computing } from "../dataset/prepare/batches.ts";
 import type { Preparation } from "../dataset/prepare/preparation.ts";
 import type { TrainingProgram } from "../engine/engine.ts";
-import { ConfigError, NonFiniteError } from "../errors.ts";
+import { NonFiniteError } from "../errors.ts";
 import { yieldToEvents } from "../yieldToEvents.ts";
 import { headOfLabels } from "./evaluation/classHead.ts";
 import { evaluate } from "./evaluation/evaluate.ts";
@@ -162,11 +162,6 @@ interface EpochState {
 /** Prepares the epochs of a run. */
 function epochContext(training: Training, listener: TrainingListener): EpochContext {
   const { recipe, program, train, classNames, imageShape } = training;
-  if (recipe.cutmix && train.features) {
-    throw new ConfigError(
-      "cutmix: expected images, got cached features of frozen layers; add --kept-views 0, or remove --cutmix",
-    );
-  }
   return {
     training,
     listener,

@@ -7,7 +7,7 @@ import { fillUniform, randomStream } from "../random.ts";
 import { describeValues } from "../report/tables/sweepTable.ts";
 import { parseJsonText, problemsOf } from "../schema.ts";
 import { type RunPlan, resolve } from "../settings/resolve.ts";
-import { type SettingTable, settingsSchema } from "../settings/setting.ts";
+import { overridden, type SettingTable, settingsSchema } from "../settings/setting.ts";
 import { type RecipeOverrides, type RunSettings, settings } from "../settings/settings.ts";
 import { recipeSchema } from "../training/recipe.ts";
 
@@ -138,7 +138,7 @@ function refuseUnknown(key: string): void {
 async function resolveTrial(base: RunSettings, values: TrialValues): Promise<Pick<Trial, "settings" | "plan">> {
   const isSetting = ([key]: readonly [string, unknown]) => settingKeys.includes(key);
   const entries = Object.entries(values);
-  const parsed = baseSchema.safeParse({ ...base, ...Object.fromEntries(entries.filter(isSetting)) });
+  const parsed = baseSchema.safeParse(overridden(base, Object.fromEntries(entries.filter(isSetting)), settings));
   if (!parsed.success) throw new ConfigError(problemsOf(parsed.error));
   const places = Object.fromEntries(entries.filter((entry) => !isSetting(entry)));
   const plan = await resolve(parsed.data, { places });

@@ -75,6 +75,11 @@ export const texts = {
   classes: ["Most probable classes", "最可能的类别"],
   className: ["Class", "类别"],
   probability: ["Probability", "概率"],
+  noneOfThese: [
+    "None of these: no probability reaches the network's threshold.",
+    "以上都不是：没有概率达到该网络的阈值。",
+  ],
+  presentNote: ["✓: the probability reaches the network's threshold.", "✓：概率达到该网络的阈值。"],
   yourImage: ["The image", "图像"],
   overlay: ["Show over the image", "叠加显示"],
   overlayNone: ["Nothing", "无"],

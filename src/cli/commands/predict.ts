@@ -113,7 +113,7 @@ async function predictImages(
 /** Fails as wrong usage for flags that exclude each other. */
 function refuseContradictions(
   images: readonly string[],
-  { json, csv, features, output }: PredictFlags,
+  { json, csv, features, output, samples, threshold }: PredictFlags,
   isBatch: boolean,
   invocation: Invocation,
 ): void {
@@ -122,6 +122,9 @@ function refuseContradictions(
   }
   if (features !== undefined && (csv !== undefined || json)) {
     invocation.fail("--features writes outputs of a layer, not classes; remove --csv and --json");
+  }
+  if (features !== undefined && (samples > 1 || threshold !== undefined)) {
+    invocation.fail("--features writes outputs of a layer, not probabilities; remove --samples and --threshold");
   }
   refuseMixedOutput(invocation, csv, json);
   if (images.includes(STANDARD_INPUT) && isBatch) {

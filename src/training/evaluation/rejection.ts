@@ -50,15 +50,16 @@ export function chooseThreshold(images: readonly Confidence[], { coverage, maxEr
   const sorted = images.toSorted((a, b) => b.probability - a.probability);
   let chosen: number | undefined;
   let mistakes = 0;
+  // Quotients: 7 of 100 are the number 0.07, but 0.07 · 100 is above 7.
   for (const [i, { probability, isCorrect }] of sorted.entries()) {
     if (!isCorrect) mistakes++;
     // Images with equal probabilities are accepted together.
     if (sorted[i + 1]?.probability === probability) continue;
-    if (coverage !== undefined && i + 1 >= coverage * sorted.length) {
+    if (coverage !== undefined && (i + 1) / sorted.length >= coverage) {
       chosen = i;
       break;
     }
-    if (maxError !== undefined && mistakes <= maxError * (i + 1)) chosen = i;
+    if (maxError !== undefined && mistakes / (i + 1) <= maxError) chosen = i;
   }
   if (chosen === undefined) {
     throw new DataError(

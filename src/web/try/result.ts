@@ -2,6 +2,7 @@
 import type { ClassActivation } from "../../explain/classActivation.ts";
 import type { Image } from "../../image/image.ts";
 import type { RawImage } from "../../image/rawImage.ts";
+import { shownClasses } from "../../model/predictRows.ts";
 import { field, fill, h, select } from "../dom.ts";
 import { number, percent, t } from "../language.ts";
 import { paintActivation, paintImage } from "../paint.ts";
@@ -115,7 +116,7 @@ export function createResult(networks: Networks, shown: () => Shown): Result {
         "div",
         { class: "result" },
         h("div", {}, frame, inside, note),
-        prediction && renderClasses(prediction.classes.slice(0, TOP)),
+        prediction && renderClasses(shownClasses(prediction.classes, TOP)),
       );
     },
   };
@@ -144,13 +145,16 @@ function renderClasses(classes: TryPrediction["classes"]): HTMLElement {
     h("th", { scope: "col", class: "number" }, t("probability")),
     h("td"),
   );
-  const rows = classes.map(({ className, probability }) => {
+  // A network without thresholds decides nothing.
+  const decides = classes.some(({ isPresent }) => isPresent !== undefined);
+  const isNone = classes.every(({ isPresent }) => !isPresent);
+  const rows = classes.map(({ className, probability, isPresent }) => {
     const bar = h("div", { class: "bar" });
     bar.style.width = `${100 * probability}%`;
     return h(
       "tr",
       {},
-      h("th", { scope: "row" }, className),
+      h("th", { scope: "row" }, isPresent ? `${className} ✓` : className),
       h("td", { class: "number" }, percent(probability)),
       h("td", { class: "bars" }, bar),
     );
@@ -159,5 +163,6 @@ function renderClasses(classes: TryPrediction["classes"]): HTMLElement {
     "div",
     { class: "classes" },
     h("table", {}, h("caption", {}, t("classes")), h("thead", {}, head), h("tbody", {}, ...rows)),
+    decides && h("p", {}, isNone ? h("strong", {}, t("noneOfThese")) : t("presentNote")),
   );
 }
