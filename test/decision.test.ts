@@ -1,6 +1,6 @@
 /** Temperature and threshold: fitted, stored with the weights, used by predictions and exports. */
 import assert from "node:assert/strict";
-import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -9,6 +9,7 @@ import { withReader } from "../src/checkpoint/safetensorsReader.ts";
 import { storeDecision } from "../src/checkpoint/storeDecision.ts";
 import { fromArrays } from "../src/dataset/arrays.ts";
 import { exportModel } from "../src/exchange/exportModel.ts";
+import { verifyModel } from "../src/exchange/verifyModel.ts";
 import { readOnnx } from "../src/formats/onnx/readOnnx.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import { loadEvaluationData } from "../src/model/evaluationData.ts";
@@ -19,7 +20,8 @@ import { trainClassifier } from "../src/trainer/trainClassifier.ts";
 import { assertClose } from "./assertClose.ts";
 import { runMain } from "./mainOutput.ts";
 import { runOnnx } from "./onnxRuntime.ts";
-import { tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { lastWeights, tinyNetwork, writeTinyDataset } from "./tinyRuns.ts";
+import { trainFor } from "./trainedRuns.ts";
 
 let folder: string;
 const at = (name: string) => join(folder, name);
@@ -134,6 +136,38 @@ test("stored with the weights, which stay the same; predictions and ONNX divide 
   assert.equal(await fitDecision(at("run"), { temperature: "remove", threads: 1 }), undefined);
   assert.deepEqual(await loadModel(best()), before);
   assert.deepEqual((await predicted(at("run"))).probabilities, plain.probabilities);
+});
+
+test("a checkpoint with another temperature is resumed from where it was; verify names what an export states otherwise", async () => {
+  const data = { dataDir: at("data"), threads: 1 };
+  const options = { ...data, network: tinyNetwork, epochs: 1, batchSize: 16 };
+  for (const run of ["plain", "fitted"]) await trainFor(8, { ...options, run: at(run) });
+  const last = at("fitted/last.safetensors");
+  await exportModel(at("fitted"), at("before.onnx"), { flags: new Set(["probabilities"]) });
+  for (const temperature of [3, 5]) await storeDecision(last, { temperature, thresholds: new Array(10).fill(0.2) });
+  const messages: string[] = [];
+  const observer = { onMessage: (message: string) => void messages.push(message) };
+  const { relativeDifference, otherFacts } = await verifyModel(at("fitted"), at("before.onnx"));
+  assert.deepEqual([relativeDifference, otherFacts], [0, ["temperature", "thresholds"]]);
+  const verified = await runMain("verify", at("fitted"), at("before.onnx"), "--threads", "1");
+  assert.equal(verified.exit, 1);
+  assert.match(verified.stderr, /before\.onnx: other temperature, thresholds than .*fitted/);
+  for (const run of ["plain", "fitted"]) await trainClassifier({ ...data, run: at(run), resume: true, observer });
+  const [plain, fitted] = await Promise.all(["plain", "fitted"].map((run) => lastWeights(at(run))));
+  assert.ok(plain?.equals(fitted ?? Buffer.alloc(0)));
+  assert.doesNotMatch(messages.join("\n"), /changed since|missing/);
+  // Changed elsewhere, the file is no checkpoint, and the older one is not taken without a word.
+  await mkdir(at("elsewhere"));
+  const copy = at("elsewhere/last.safetensors");
+  await writeFile(copy, await readFile(last));
+  await storeDecision(copy, { temperature: 7 });
+  await writeFile(last, await readFile(copy));
+  const again = { ...data, run: at("fitted"), resume: true, epochs: 2, observer };
+  await trainClassifier(again);
+  assert.match(
+    messages.join("\n"),
+    /last\.safetensors: changed since its optimizer file was written; resuming from .*previous/,
+  );
 });
 
 test("a report that is written after fitting shows the same probabilities in its figures and its galleries", async () => {

@@ -8,11 +8,15 @@ import { openClassifier } from "../src/model/classifier.ts";
 import { evaluateEnsemble } from "../src/model/evaluateEnsemble.ts";
 import { loadEvaluationData } from "../src/model/evaluationData.ts";
 import { predictFiles } from "../src/model/predictFiles.ts";
-import { readRunConfig } from "../src/settings/runConfig.ts";
+import { planFolds } from "../src/settings/foldPlans.ts";
+import { type RunConfig, readRunConfig } from "../src/settings/runConfig.ts";
+import { oneProcess } from "../src/trainer/processes.ts";
+import { prepareRun } from "../src/trainer/runSetup.ts";
 import { type TrainFoldsOptions, trainFolds } from "../src/trainer/trainFolds.ts";
 import { colourNames, colourNetwork, colourPhoto } from "./colourPhotos.ts";
 import { runMain } from "./mainOutput.ts";
 import { testFolder } from "./testFolder.ts";
+import { trainWithoutReport } from "./trainWithoutReport.ts";
 import { writeFiles } from "./writeFiles.ts";
 
 const images = 36;
@@ -140,6 +144,28 @@ test("trained, reported, and used as one model; interrupted and resumed with the
     const weights = (run: string) => readFile(at(`${run}/fold-${n}/last.safetensors`));
     assert.deepEqual(await weights("parts"), await weights("whole"), `fold ${n}`);
   }
+});
+
+test("the folds of a fine-tuned network have the same settings, though not the same number of images", async () => {
+  // 255 images have batches of 8, 256 have 16: 319 images in 5 folds leave 255 or 256.
+  const from = at("single");
+  const one = { dataset: at("others"), network: colourNetwork, threads: 1, trainLimit: 6, batchSize: 3, epochs: 1 };
+  await trainWithoutReport({ ...one, fit: "resize", run: from });
+  const photo = await readFile(at(`photos/${nameOf(0)}`));
+  await writeFiles(
+    at("many"),
+    Array.from({ length: 319 }, (_, i) => [`${i % 2 ? "a" : "b"}/${i}.png`, photo] as const),
+  );
+  const { planOf } = await planFolds({ dataset: at("many"), threads: 1, from, folds: 5, run: at("many-folds") });
+  const configs: RunConfig[] = [];
+  for (let fold = 1; fold <= 5; fold++) {
+    const { config, engine, dataset } = await prepareRun(await planOf(fold), { command: "", ...oneProcess });
+    configs.push(config);
+    engine.close();
+    dataset.close?.();
+  }
+  assert.ok(new Set(configs.map(({ dataset }) => dataset.trainImages)).size > 1);
+  assert.equal(new Set(configs.map(({ recipe: { epochs, batchSize } }) => `${epochs} ${batchSize}`)).size, 1);
 });
 
 test("the folder of folds is a model", async () => {

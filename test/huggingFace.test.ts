@@ -10,13 +10,15 @@ import type { Decision } from "../src/checkpoint/metadata.ts";
 import { type Exported, exportModel } from "../src/exchange/exportModel.ts";
 import { foreignModels } from "../src/exchange/foreignModels.ts";
 import { importModel } from "../src/exchange/importModel.ts";
+import { huggingFaceWeights, openHuggingFace } from "../src/formats/huggingFace.ts";
+import { writeSafetensorsFile } from "../src/formats/tensorFiles.ts";
 import { encodePng } from "../src/image/files/decode.ts";
 import type { Fit } from "../src/image/prepare/fit.ts";
 import type { Preprocessing } from "../src/image/prepare/preprocess.ts";
 import { conv2d, flatten, linear, localResponseNorm, relu } from "../src/layers/kinds.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import { writeModel } from "../src/model/modelFile.ts";
-import type { Network } from "../src/network/network.ts";
+import { type Network, parametersOf } from "../src/network/network.ts";
 import { weighted } from "./onnxNetworks.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "hugging-face-"));
@@ -129,6 +131,34 @@ describe("export --format huggingface", () => {
     assert.match(card, /^An image whose most probable class is below 0\.625 shows none of the classes\.$/m);
     const { model } = await importModel(at("decided"), at("importedDecided"), {});
     assert.deepEqual([model.temperature, model.thresholds], [decision.temperature, decision.thresholds]);
+  });
+
+  it("reads the crop of ConvNeXT's processor, and takes no steps for known that this program lacks", async () => {
+    await exported("processors", { fit: crop });
+    // Weights without the description of this program.
+    const folder = at("foreign");
+    await mkdir(folder);
+    await writeFile(join(folder, "config.json"), await readFile(at("processors/config.json")));
+    const { values } = weighted(networkOf(3));
+    const tensors = new Map(
+      parametersOf(networkOf(3)).map(({ name, shape }) => [
+        name,
+        { shape, values: values.get(name) ?? new Float32Array() },
+      ]),
+    );
+    await writeSafetensorsFile(join(folder, "model.safetensors"), tensors);
+    const base = { size: { shortest_edge: 16 }, image_mean: [0.5, 0.4, 0.3], image_std: [0.2, 0.3, 0.4], resample: 3 };
+    const read = async (processor: object) => {
+      await writeFile(join(folder, "preprocessor_config.json"), JSON.stringify({ ...base, ...processor }));
+      const weights = (await huggingFaceWeights(folder)) ?? "";
+      const file = await openHuggingFace(folder, weights, {});
+      await file.close();
+      return file.preprocessing;
+    };
+    assert.deepEqual((await read({ crop_pct: 0.875 }))?.fit, { kind: "crop", shorterSide: 18 });
+    assert.deepEqual((await read({ size: { shortest_edge: 384 }, crop_pct: 0.875 }))?.fit, { kind: "resize" });
+    for (const step of [{ do_resize: false }, { do_pad: true }, { do_flip_channel_order: true }])
+      assert.equal(await read(step), undefined, JSON.stringify(step));
   });
 
   it("refuses by name what the files cannot express, replaces nothing, and leaves nothing", async () => {

@@ -2,6 +2,9 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { conv2d } from "../src/layers/kinds.ts";
+import { initialValues } from "../src/network/initialize.ts";
+import type { Network } from "../src/network/network.ts";
 import type { TrainOptions } from "../src/trainer/trainClassifier.ts";
 import { findRecipe, parseRecipe } from "../src/training/recipe.ts";
 import { testFolder } from "./testFolder.ts";
@@ -37,6 +40,22 @@ test("kernels are pairs of a component, scaled to variance 1, and its negative; 
     const expected = eigenvectors[Math.floor(k / 2)].map((entry: number) => Math.fround(entry * scale));
     assert.deepEqual([...kernels.slice(k * length, (k + 1) * length)], expected, `kernel ${k}`);
   }
+});
+
+test("grey in three channels has a third of the components: further kernels are drawn", () => {
+  const length = 3 * 25;
+  const eigenvectors = Array.from({ length }, (_, i) => Array.from({ length }, (_, j) => Number(i === j)));
+  const eigenvalues = eigenvectors.map((_, i) => (i < 25 ? 1 / (1 + i) : 1e-16));
+  const network = { ...tinyNetwork, input: [3, 28, 28] as const };
+  const layers = tinyNetwork.layers.map((layer) =>
+    layer.name === "conv1" ? conv2d("conv1", { outChannels: 64, kernelSize: 5 }) : layer,
+  );
+  const patches = { eigenvalues, eigenvectors };
+  const [first] = initialValues({ ...network, layers } as Network, recipe.initializer, 0, { patches });
+  const kernels = first?.values ?? new Float32Array();
+  assert.equal(kernels.length, 64 * length);
+  const isWhite = (k: number) => kernels.subarray(k * length, (k + 1) * length).filter((x) => x !== 0).length === 1;
+  assert.deepEqual([isWhite(49), isWhite(50), isWhite(63)], [true, false, false]);
 });
 
 test("stopped and resumed, a run ends to the bit as if undisturbed", async () => {

@@ -29,8 +29,9 @@ export interface Checkpoint {
   readonly optimizer: TensorSource;
   /** Also save these weights as the best so far. */
   readonly best: boolean;
-  /** Weights to save as the best instead, such as a moving average. */
+  /** Weights to save as the best instead, such as a moving average, and their description. */
   readonly bestWeights?: TensorSource | undefined;
+  readonly bestModel?: Model | undefined;
 }
 
 /**
@@ -83,8 +84,9 @@ async function writePair(files: CheckpointFiles, weights: string, optimizer: str
   );
 }
 
-async function writeBest(files: CheckpointFiles, path: string, best: TensorSource, { model, iteration }: Checkpoint) {
-  await explainingWrites(files.best, () => writeSafetensors(path, encodeModel(model, iteration), best));
+async function writeBest(files: CheckpointFiles, path: string, best: TensorSource, checkpoint: Checkpoint) {
+  const { model, bestModel = model, iteration } = checkpoint;
+  await explainingWrites(files.best, () => writeSafetensors(path, encodeModel(bestModel, iteration), best));
 }
 
 /** A complete, verified pair of files. */

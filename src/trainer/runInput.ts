@@ -2,6 +2,7 @@
 import type { LoadOptions } from "../dataset/dataset.ts";
 import { ConfigError } from "../errors.ts";
 import type { PixelSize } from "../image/image.ts";
+import { type Fit, frameSizeOf } from "../image/prepare/fit.ts";
 import type { Fitting } from "../image/prepare/fitter.ts";
 import { requireMemory } from "../memoryCheck.ts";
 import { findNetwork } from "../network/alexnet.ts";
@@ -74,14 +75,19 @@ function fittingOf({ recipe, initFrom }: InputPlan, channels: 1 | 3, { width, he
   return isSame && recipe.shorterSide === undefined ? { ...fitting, fit: own.fit } : fitting;
 }
 
-/** Pixel scale of the initial weights; undefined to use the data set's. */
-function scaleOfWeights({ initFrom }: InputPlan, { size, channels }: Fitting): Scale | undefined {
+/** Pixel scale of the initial weights; undefined to use the data set's. Throws ConfigError for a mean image of another size than the fitted images. */
+function scaleOfWeights({ initFrom }: InputPlan, { size, channels, fit }: Fitting): Scale | undefined {
   const own = initFrom?.from.model.preprocessing;
   if (!own || !initFrom.keepsScale || own.channels !== channels) return undefined;
   const { mean, deviation, meanImage } = own;
   if (meanImage === undefined) return { mean, deviation };
-  if (own.size[0] === size[0] && own.size[1] === size[1]) return { mean, deviation, meanImage };
+  const frameOf = (kind: Fit, [height, width]: Fitting["size"]) => {
+    const frame = frameSizeOf(kind, { width, height });
+    return frame === undefined ? "images of their own sizes" : `images of ${frame.height}×${frame.width}`;
+  };
+  const [expected, got] = [frameOf(own.fit, own.size), frameOf(fit, size)];
+  if (expected === got) return { mean, deviation, meanImage };
   throw new ConfigError(
-    `normalization: expected an input of ${own.size.join("×")}, the size of the weights' mean image, got ${size.join("×")}; choose a --normalization`,
+    `normalization: expected ${expected} before the crop, the size of the weights' mean image, got ${got}; choose a --normalization`,
   );
 }

@@ -62,10 +62,18 @@ function storageOf({ directory, config, weights, optimizer, average: bestWeights
     async save(position, log, best, thresholds) {
       const model = { network, head, preprocessing, precision, exact, classNames, thresholds, metrics: metricsOf(log) };
       const { iteration } = position;
-      await saveCheckpoint(directory, { model, iteration, position, weights, optimizer, best, bestWeights });
+      // With averaged weights, evaluations and thresholds are theirs.
+      const own = bestWeights ? { ...model, thresholds: undefined, metrics: withoutTest(model.metrics) } : model;
+      const saved = { model: own, iteration, position, weights, optimizer, best, bestWeights, bestModel: model };
+      await saveCheckpoint(directory, saved);
     },
     draw: async (log) => void (await writeCurves(directory, config, log)),
   };
+}
+
+/** Figures without those of evaluations. */
+function withoutTest(metrics: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(metrics).filter(([name]) => !name.startsWith("test")));
 }
 
 /**

@@ -7,12 +7,13 @@ import { choosePrecision } from "../engine/select/precision.ts";
 import { selectEngine } from "../engine/select/selectEngine.ts";
 import { selectTrainingEngine } from "../engine/select/trainingEngine.ts";
 import { ConfigError } from "../errors.ts";
-import { operations } from "../network/network.ts";
+import { type Network, operations } from "../network/network.ts";
 import { summarize } from "../network/summary.ts";
 import { formatDuration } from "../report/numbers.ts";
 import { withFineTuningDefaults } from "../settings/fineTuningDefaults.ts";
 import type { RunPlan } from "../settings/resolve.ts";
 import { type RunConfig, storedLimits } from "../settings/runConfig.ts";
+import { sizeOf } from "../shape.ts";
 import { checkLabelSettings, trainedHead } from "../training/objective/labelSettings.ts";
 import { planFineTuning } from "./fineTunePlan.ts";
 import type { Job } from "./processes.ts";
@@ -60,6 +61,7 @@ async function startRun(plan: RunPlan, { command, observer = {}, signal, ...job 
   const fineTuning = plan.initFrom && planFineTuning(plan.initFrom, network, dataset.classNames, head);
   const recipe = recipeOf(plan, fineTuning, dataset, observer);
   refuseCachedCutmix(recipe, fineTuning);
+  refuseSingleValues(network, recipe, fineTuning, dataset.train.length);
   const { engine, warning } = await selectTrainingEngine(plan.engine, {
     ops: operations(network),
     inputShape: network.input,
@@ -116,6 +118,25 @@ function recipeOf(
   const own = sized?.recipe ?? recipe;
   // Images whose features are cached for the view of evaluation are not augmented.
   return fineTuning?.keptViews === 1 ? { ...own, augmentation: {} } : own;
+}
+
+/** Throws ConfigError if the last batch of an epoch has one image, and a layer one value per channel and image: the batch then has no variance. */
+function refuseSingleValues(
+  network: Network,
+  { batchSize }: RunConfig["recipe"],
+  fineTuning: RunConfig["fineTuning"],
+  images: number,
+): void {
+  if (images % batchSize !== 1 && batchSize !== 1) return;
+  const single = operations(network).find(
+    ({ name, parameters, outputShape: [, ...map] }) =>
+      parameters.some(({ isStatistic }) => isStatistic) && sizeOf(map) === 1 && !fineTuning?.frozen.includes(name),
+  );
+  if (!single) return;
+  throw new ConfigError(
+    `batchSize: expected at least 2 images in every batch, whose statistics ${single.name} computes, got 1 in the last of an epoch ` +
+      `(${images} images in batches of ${batchSize}); choose another --batch-size, or freeze the layer`,
+  );
 }
 
 /** Throws ConfigError for CutMix, which needs images, with cached features. */

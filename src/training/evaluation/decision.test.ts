@@ -54,6 +54,13 @@ test("thresholds by hand: coverage, error, ties, goals out of reach", () => {
   assert.equal(chooseThreshold(images, { coverage: 0.81 }), 0.25, "all images");
   assert.equal(chooseThreshold(images, { maxError: 0.1 }), (0.9 + 0.8) / 2);
   assert.equal(chooseThreshold(images, { maxError: 0.25 }), (0.6 + 0.5) / 2, "error 1/3 above 0.8, 1/4 above 0.6");
+  // 0.07 · 100 and 0.29 · 100 are no whole numbers in binary.
+  const hundred = Array.from({ length: 100 }, (_, i) => ({ probability: 1 - i / 200, isCorrect: i < 71 }));
+  assert.equal(
+    hundred.filter(({ probability }) => probability >= chooseThreshold(hundred, { coverage: 0.07 })).length,
+    7,
+  );
+  assert.ok(chooseThreshold(hundred, { maxError: 0.29 }) < 0.51, "all images");
   const wrong = images.filter(({ isCorrect }) => !isCorrect);
   assert.throws(() => chooseThreshold(wrong, { maxError: 0.5 }), { name: "DataError", message: /max-error/ });
   assert.throws(() => chooseThreshold(images, { coverage: 1 }), { name: "ConfigError", message: /coverage: expected/ });
