@@ -8,7 +8,10 @@ import { sizeOf } from "../src/shape.ts";
 import { drawn } from "./golden.ts";
 
 /** Classes are called by their numbers, and pictures are stretched and not scaled, unless `said` says otherwise. */
-export function modelOf(network: Network, said: Partial<Pick<Model, "classNames" | "preprocessing">> = {}): Model {
+export function modelOf(
+  network: Network,
+  said: Partial<Pick<Model, "classNames" | "preprocessing" | "head" | "thresholds">> = {},
+): Model {
   const [channels, height, width] = network.input;
   const preprocessing: Preprocessing = {
     size: [height, width],

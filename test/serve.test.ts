@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, before, test } from "node:test";
 import sharp from "sharp";
 import { exportModel } from "../src/exchange/exportModel.ts";
@@ -10,10 +10,11 @@ import { encodePng } from "../src/image/files/decode.ts";
 import { type Classifier, openClassifier } from "../src/model/classifier.ts";
 import type { ClassScore } from "../src/model/predictRows.ts";
 import { summarize } from "../src/network/summary.ts";
+import { nameOfRun } from "../src/server/routes.ts";
 import { runOnnx } from "./onnxRuntime.ts";
 import { exif, jpegSegment } from "./otherImageFiles.ts";
 import { noise } from "./packPictures.ts";
-import { classNames, SIDE, writeColour, writeGrey, writeRandom } from "./servedNetworks.ts";
+import { classNames, SIDE, writeColour, writeGrey, writeRandom, writeTags } from "./servedNetworks.ts";
 import { ask, binaryInfer, jsonOf, startServing } from "./serving.ts";
 import { bmpOf } from "./tiffBmpHeifFiles.ts";
 
@@ -112,6 +113,19 @@ test("a body, a form and a data URL are the same image; the first model and five
   const headers = { "Transfer-Encoding": "chunked" };
   const chunked = await ask(server.url, "/predict?top=2", { body: file, headers });
   assert.deepEqual(jsonOf<Prediction>(chunked).classes, expected.slice(0, 2));
+});
+
+test("labels that are present are in the answer, however few classes are asked for; `serve .` has the folder's name", async () => {
+  await writeTags(at("tags.safetensors"), 1e-9);
+  const tagged = await startServing({ tags: at("tags.safetensors") });
+  try {
+    const body = await encodePng(noise(4, 30, 20, 3));
+    const { classes } = jsonOf<Prediction>(await ask(tagged.url, "/predict?top=2", { body }));
+    assert.deepEqual(classes.map(({ className }) => className).sort(), classNames.toSorted());
+  } finally {
+    await tagged.close();
+  }
+  assert.deepEqual([nameOfRun("."), nameOfRun("runs/a/")], [basename(process.cwd()), "a"]);
 });
 
 test("tensors: pixels as the exported graph reads them, values as they are; batches within 1e-5", async () => {

@@ -11,7 +11,7 @@ import { encodePng } from "../src/image/files/decode.ts";
 import { openClassifier } from "../src/model/classifier.ts";
 import { launchChromium, openPage, seriousFindings, skippedWithoutChromium } from "./browser.ts";
 import { noise } from "./packPictures.ts";
-import { writeColour } from "./servedNetworks.ts";
+import { writeColour, writeTags } from "./servedNetworks.ts";
 import { startServing } from "./serving.ts";
 
 const chooser = 'input[accept="image/*"]';
@@ -37,6 +37,25 @@ describe("the page of alexnet serve", { skip: skippedWithoutChromium() }, () => 
     await browser.close();
     await server.close();
     await rm(folder, { recursive: true });
+  });
+
+  it("marks the classes that are present, and says if none is", async () => {
+    for (const [threshold, says] of [
+      [1e-9, "✓: the probability reaches the network's threshold."],
+      [1 - 1e-9, "None of these: no probability reaches the network's threshold."],
+    ] as const) {
+      const file = join(folder, `tags-${threshold}.safetensors`);
+      await writeTags(file, threshold);
+      const tagged = await startServing({ tags: file });
+      const { page } = await openPage(browser, tagged.url, { width: 360, colorScheme: "light" });
+      await page.setInputFiles(chooser, join(folder, "noise-with-a-name-that-is-long.png"));
+      await page.locator(".classes p", { hasText: says }).waitFor();
+      const rows = await page.locator(".classes tbody th").allTextContents();
+      const marked = rows.filter((row) => row.endsWith(" ✓")).length;
+      assert.deepEqual([rows.length, marked], threshold < 0.5 ? [7, 7] : [5, 0]);
+      await page.context().close();
+      await tagged.close();
+    }
   });
 
   for (const look of [

@@ -36,6 +36,12 @@ export async function writeGrey(file: string): Promise<void> {
   await writeDrawn(modelOf(network(1), { classNames }), file);
 }
 
+/** Writes a network with several labels an image, each present from the same probability on. */
+export async function writeTags(file: string, threshold: number): Promise<void> {
+  const thresholds = classNames.map(() => threshold);
+  await writeDrawn(modelOf(network(3), { classNames, head: "sigmoid", thresholds }), file);
+}
+
 /** Writes a network whose dropout stays active: predictions are a function of the image, but random. */
 export async function writeRandom(file: string): Promise<void> {
   const more = [dropout("drop2", { activeAtEvaluation: true })] as readonly AnyLayer[];
