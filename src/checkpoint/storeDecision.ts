@@ -21,7 +21,7 @@ export async function storeDecision(file: string, decision: Decision): Promise<v
       decodeModel(reader);
       const { temperature: _temperature, thresholds: _thresholds, ...others } = reader.header.metadata;
       const checksum = await writeSafetensors(temporary, { ...others, ...encodeDecision(decision) }, reader);
-      // A checkpoint goes on to be one, before and after this moment.
+      // A checkpoint stays one, before and after this moment.
       const { checksum: before } = reader.header;
       if (before !== undefined) await pairAlso(dirname(file), before, checksum);
     }),

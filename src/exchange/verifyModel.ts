@@ -52,7 +52,7 @@ export interface Verification {
    * above.
    */
   readonly sameClass: number;
-  /** What the file states otherwise than the run: its predictions of the same image differ, even with the same outputs. */
+  /** Facts that the file states otherwise than the run: its predictions of the same image differ, even with the same outputs. */
   readonly otherFacts: readonly OtherFact[];
 }
 
