@@ -131,7 +131,7 @@ export const lrnCifar10: Experiment = {
     value("test error without normalization, ten views", plain, "13 %", 0.135),
     value(`test error with local response normalization, ${longEpochs} epochs, ten views`, long, "11 %", 0.115),
     difference(
-      `error without − with local response normalization, both ${epochs} epochs`,
+      "error without − with local response normalization, equal epochs",
       plain,
       normalized,
       "2 points, to which longer training contributes",
