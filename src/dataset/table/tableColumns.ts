@@ -13,6 +13,7 @@ import {
   separatedLabels,
   singleLabel,
 } from "./labelCells.ts";
+import { isSplitName, plain } from "./splitName.ts";
 import type { Table } from "./tableFile.ts";
 
 /** Names of the columns of a table. */
@@ -44,11 +45,6 @@ const imageNames =
     " ",
   );
 const labelNames = "label labels class classname classlabel labelname category categoryname target y".split(" ");
-const splitNames = "split subset set partition part datasplit".split(" ");
-
-function plain(name: string): string {
-  return name.toLowerCase().replace(/[\s._-]+/g, "");
-}
 
 /**
  * Chooses the columns of a table. A column that is not named is guessed only if it is plain: the one whose cells name images of the folder; the one
@@ -169,9 +165,7 @@ function isFound(index: ImageIndex, text: string, base: PathBase): boolean {
 
 /** A column called like a split whose first cells are names of parts; one called `split` in any case. */
 function splitColumnOf({ columns, sample }: Table, image: number): number | undefined {
-  const called = [...columns.keys()].filter(
-    (column) => column !== image && splitNames.includes(plain(columns[column] as string)),
-  );
+  const called = [...columns.keys()].filter((column) => column !== image && isSplitName(columns[column] as string));
   const sure = called.filter((column) => plain(columns[column] as string) === "split");
   const plainOnes = called.filter((column) =>
     sample.every(({ cells }) => partOf((cells[column] as string).trim()) !== undefined),

@@ -6,6 +6,7 @@ import { DataError, messageOf } from "../../errors.ts";
 import { openRegular } from "../../openRegular.ts";
 import { quotedName } from "../folder/classNames.ts";
 import { extensionOf } from "../folder/imageNames.ts";
+import { isSplitName } from "./splitName.ts";
 
 /** A row of a table. */
 export interface TableRow {
@@ -221,24 +222,24 @@ async function* jsonRows(
   }
   for await (const { row, line } of linesOf(path, encoding, signal)) {
     const members = jsonObject(path, row, line);
-    if (columns) refuseNewMembers(path, row, members, known);
+    if (columns) refuseLateSplit(path, row, members, known);
     if (columns) yield { row, cells: cellsOf(members, row) };
     else if (sample.push({ row, members }) === SAMPLE_ROWS) yield* flushed();
   }
   if (!columns) yield* flushed();
 }
 
-/** A member that only later rows have, such as a split, would be ignored without a word. */
-function refuseNewMembers(
+/** Throws DataError for a split that only later rows have: columns are those of the first rows, and the images would be in no part. */
+function refuseLateSplit(
   path: string,
   row: number,
   members: Readonly<Record<string, unknown>>,
   known: ReadonlySet<string>,
 ): void {
   for (const [name, value] of Object.entries(members)) {
-    if (value === null || known.has(name)) continue;
+    if (value === null || known.has(name) || !isSplitName(name)) continue;
     throw new DataError(
-      `${path}: row ${row}: expected the members of the first ${SAMPLE_ROWS} rows, got ${quotedName(name)} too; add it to one of them, as null where it has no value`,
+      `${path}: row ${row}: expected ${quotedName(name)} in the first ${SAMPLE_ROWS} rows too, got none; add it to every row`,
     );
   }
 }

@@ -79,9 +79,9 @@ describe("layouts", () => {
         .join("\n");
     const scanned = (last: object) => scan({ ...images(...names), "m.jsonl": long(last) }, { tables: ["m.jsonl"] });
     await assert.rejects(scanned({ split: "test" }), {
-      message: /m\.jsonl: row 102: expected the members of the first 100 rows, got "split" too; add it to one of them/,
+      message: /m\.jsonl: row 102: expected "split" in the first 100 rows too, got none; add it to every row/,
     });
-    assert.equal((await scanned({ split: null })).rows, 102);
+    for (const last of [{ split: null }, { note: "x" }]) assert.equal((await scanned(last)).rows, 102);
   });
 
   test("paths relative to the folder, to the table, or to the only folder that fits", async () => {
