@@ -232,6 +232,10 @@ test("map: each test picture once, with the class that evaluate predicts, and th
     const file = join(folder, `photos/${i % 2 === 0 ? "a" : "b"}/${String(i).padStart(2, "0")}.png`);
     rows.push(named(await outputsOf(file, "reference"), "relu2"));
   }
+  await assert.rejects(
+    mapPictures(trained, { threads: 1, perplexity: 0.5 }),
+    /^ConfigError: perplexity: expected a number above 1, got 0\.5$/,
+  );
   const along = await mapPictures(trained, { threads: 1, method: "pca" });
   const variance = (values: readonly number[]) => {
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;

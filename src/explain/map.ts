@@ -121,8 +121,9 @@ async function mapSource(opened: LayerOutputs, source: MapSource, options: MapOp
   };
 }
 
-/** Throws ConfigError for too few images. */
+/** Throws ConfigError for too few images, and for a perplexity that is not above 1. */
 function checkCount(images: number, method: MapMethod, perplexity: number): void {
+  if (!(perplexity > 1)) throw new ConfigError(`perplexity: expected a number above 1, got ${perplexity}`);
   const least = method === "tsne" ? Math.floor(NEIGHBOURS_PER_PERPLEXITY * perplexity) + 1 : 3;
   if (images >= least) return;
   const remedy = method === "tsne" ? "; give more images, a lower --perplexity, or --method pca" : "";
