@@ -272,6 +272,9 @@ test("the commands: what they print, and how they end", async () => {
   const { network, preprocessing, weights } = JSON.parse(imported.stdout);
   assert.deepEqual([network, preprocessing.mean, weights], ["tiny", [0.25], at("cli/last.safetensors")]);
   assert.equal((await runMain("verify", at("run"), at("changed.pth"))).exit, 1);
+  const refused = await runMain("verify", at("run"), at("changed.pth"), "--checks", "2");
+  assert.equal(refused.exit, 2);
+  assert.match(refused.stderr, /--checks, --classes and --input-size require --gradients/);
   assert.equal((await runMain("verify", at("run"), at("changed.pth"), "--tolerance", "1000")).exit, 0);
   assert.equal((await runMain("export", at("run"))).exit, 2);
   assert.equal((await runMain("import", at("cli.pt"), "--run", at("z"), "--mean", "a,b")).exit, 2);

@@ -225,6 +225,8 @@ test("--features: what goes together, and names that are not there", async () =>
     ["--features fc2", /--features LAYER and --output FILE require each other/],
     ["--output fc2.npy", /--features LAYER and --output FILE require each other/],
     ["--features fc2 --output fc2.npy --csv a.csv", /remove --csv and --json/],
+    ["--features fc2 --output fc2.npy --samples 4", /remove --samples and --threshold/],
+    ["--features fc2 --output fc2.npy --threshold 0.5", /remove --samples and --threshold/],
   ] as const) {
     const outcome = await alexnet(`predict tiny photos ${args}`);
     assert.equal(outcome.exit, 2);
