@@ -125,6 +125,11 @@ test("what cannot train is refused before anything is written or computed", asyn
   const cached = { from: at("old"), freeze: ["conv1"], cutmix: 1, observer } as const;
   await assert.rejects(train("cutmix", cached), /cutmix: expected images, got cached features of frozen layers/);
   assert.doesNotMatch(messages.join("\n"), /features/);
+  // A run of an earlier version, which wrote its directory before it refused.
+  await train("spoilt", { ...cached, cutmix: 0, epochs: 1 });
+  const config = JSON.parse(await readFile(at("spoilt/config.json"), "utf8"));
+  await writeFile(at("spoilt/config.json"), JSON.stringify({ ...config, recipe: { ...config.recipe, cutmix: 1 } }));
+  await assert.rejects(train("spoilt", { resume: true }), /cutmix: expected images, got cached features/);
   const layers = [
     conv2d("conv1", { outChannels: 4, kernelSize: 5, stride: 4 }),
     maxPool2d("pool1", { kernelSize: 6, stride: 6 }),

@@ -154,11 +154,10 @@ function isPaired({ weights, decided }: OptimizerMetadata, checksum: string | un
  */
 export async function pairAlso(directory: string, checksum: string, replacement: string): Promise<void> {
   const { lastOptimizer, previousOptimizer } = checkpointFiles(directory);
-  for (const file of [lastOptimizer, previousOptimizer]) {
-    if (!(await fileExists(file))) continue;
-    const metadata = await withReader(file, async (reader) => decodeOptimizer(reader));
-    if (!isPaired(metadata, checksum)) continue;
-    const changed = encodeOptimizer({ ...metadata, weights: checksum, decided: replacement });
+  // An unreadable one belongs to no weights.
+  for (const { file, content } of await readHeaders([lastOptimizer, previousOptimizer], decodeOptimizer, [])) {
+    if (!isPaired(content, checksum)) continue;
+    const changed = encodeOptimizer({ ...content, weights: checksum, decided: replacement });
     await writeThrough(file, (temporary) => withReader(file, (reader) => writeSafetensors(temporary, changed, reader)));
   }
 }

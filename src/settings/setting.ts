@@ -183,19 +183,22 @@ const alternatives: readonly (readonly string[])[] = [
   ["schedule.everyEpochs", "schedule.everyFraction", "schedule.at"],
 ];
 
+/** All alternatives of some paths, these among them. */
+function alternativesOf(places: readonly string[]): readonly string[] {
+  return alternatives.filter((paths) => paths.some((path) => places.includes(path))).flat();
+}
+
 /** A recipe without values that others at these paths replace. */
 export function withoutAlternatives(recipe: Members, places: readonly string[]): Members {
-  const others = alternatives.filter((paths) => paths.some((path) => places.includes(path))).flat();
-  return others.reduce((left, other) => replaced(left, other, undefined), recipe);
+  return alternativesOf(places).reduce((left, other) => replaced(left, other, undefined), recipe);
 }
 
 /** Settings with others that override them, and their alternatives. */
 export function overridden<A extends object, B extends object>(given: A, over: B, table: SettingTable): A & B {
-  const keys = new Set(Object.keys(over).filter((key) => (over as Members)[key] !== undefined));
+  const keys = Object.keys(over).filter((key) => (over as Members)[key] !== undefined);
   const placeOf = (key: string) => table[key]?.place.replace(/^recipe\./, "") ?? "";
-  const places = new Set([...keys].map(placeOf));
-  const replacing = new Set(alternatives.filter((paths) => paths.some((path) => places.has(path))).flat());
-  const kept = Object.entries(given).filter(([key]) => !replacing.has(placeOf(key)));
+  const others = alternativesOf(keys.map(placeOf));
+  const kept = Object.entries(given).filter(([key]) => !others.includes(placeOf(key)));
   return { ...Object.fromEntries(kept), ...over } as A & B;
 }
 

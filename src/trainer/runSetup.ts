@@ -147,12 +147,13 @@ function refuseCachedCutmix({ cutmix }: RunConfig["recipe"], fineTuning: RunConf
   );
 }
 
-/** Throws ConfigError if the images differ from those that the run was started with. */
+/** Throws ConfigError if the run cannot train, or the images differ from those that it was started with. */
 async function resumeRun(
   plan: RunPlan,
   config: RunConfig,
   { observer = {}, signal, ...job }: PrepareCall,
 ): Promise<PreparedRun> {
+  refuseCachedCutmix(config.recipe, config.fineTuning);
   const dataset = await plan.source.load({
     ...plan.loading,
     ...storedLimits(config.dataset),

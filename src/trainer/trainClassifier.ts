@@ -130,7 +130,7 @@ async function trainPrepared(
 }
 
 /** Why a finished run is not trained, and how to train on. */
-function finishedText({ directory, start, config: { recipe } }: Awaited<ReturnType<typeof readStart>>): string {
+function finishedText({ directory, start, config: { recipe } }: RunStart): string {
   return start.epoch < recipe.epochs
     ? `${directory}: stopped early after epoch ${start.epoch}; to train on, start a new run with --from ${directory}`
     : `${directory}: already finished; for more epochs: alexnet train --run ${directory} --resume --epochs N`;

@@ -1,7 +1,8 @@
 /** Cells of labels: one label, several in one cell, or a column of 0 and 1 for each label. */
 import { DataError } from "../../errors.ts";
 import { quotedName } from "../folder/classNames.ts";
-import { cellProblem, type Table } from "./tableFile.ts";
+import { cellProblem } from "./cellProblem.ts";
+import type { Table } from "./tableFile.ts";
 
 /** A cell that cannot be used. */
 export interface BadCell {

@@ -8,10 +8,11 @@ import { type FolderScan, requireFolder, type ScannedPart } from "../folder/fold
 import { searchAll } from "../folder/folderSearch.ts";
 import { type PartName, partOf } from "../folder/partFolders.ts";
 import type { SkippedFile, SkipReason } from "../folder/skippedFile.ts";
+import { cellProblem } from "./cellProblem.ts";
 import { type ImageIndex, indexImages, type PathBase, placedPath } from "./imageIndex.ts";
 import { labelFindings } from "./labelTexts.ts";
 import { type ColumnNames, columnsOf, type TableColumns } from "./tableColumns.ts";
-import { cellProblem, openTable, type Table, type TableRow } from "./tableFile.ts";
+import { openTable, type Table, type TableRow } from "./tableFile.ts";
 import { basesOf, pathBelow } from "./tablePaths.ts";
 
 /** Tables of labels, and their columns. */

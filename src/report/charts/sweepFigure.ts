@@ -3,7 +3,7 @@ import type { Axis, Mark, Scale, Spec } from "vega";
 import { printable } from "../../escape.ts";
 import { formatPercent } from "../numbers.ts";
 import { describeValues, differingKeys, formatValue, type SweptTrial } from "../tables/sweepTable.ts";
-import { truncate } from "../text.ts";
+import { truncate, truncateStart } from "../text.ts";
 import { colours } from "../theme.ts";
 import { axisStyleAt, chartText, drawSpec, percentLabels } from "./chart.ts";
 import { textMark } from "./curveMarks.ts";
@@ -117,14 +117,9 @@ function categoriesOf(key: string, trials: readonly SweptTrial[]): Categories {
   const starts = texts.map((text) => truncate(text, length));
   // Paths often differ at their ends.
   const labels = starts.map((start, i) =>
-    starts.filter((other) => other === start).length === 1 ? start : ending(texts[i] as string, length),
+    starts.filter((other) => other === start).length === 1 ? start : truncateStart(texts[i] as string, length),
   );
   return { indexOf: (value) => indices.get(keyOf(value)) ?? 0, labels };
-}
-
-function ending(text: string, length: number): string {
-  const characters = [...text];
-  return characters.length <= length ? text : `…${characters.slice(1 - length).join("")}`;
 }
 
 /** One dot per trial; the best finished one is orange. */

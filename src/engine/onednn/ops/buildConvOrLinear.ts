@@ -2,7 +2,8 @@
 import type { WeightedOp } from "../native/oneDnn.ts";
 import type { Value } from "../plan.ts";
 import { addActivationBackward, fusable } from "./activations.ts";
-import { fastest, forwardOf, orDirect, type Weighted } from "./convOrLinear.ts";
+import { forwardOf, orDirect, type Weighted } from "./convOrLinear.ts";
+import { fastest } from "./fastest.ts";
 import type { BuildContext, Built } from "./op.ts";
 import { addWeightGradient, weightGradientOf } from "./weightGradient.ts";
 

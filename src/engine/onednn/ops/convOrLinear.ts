@@ -2,7 +2,7 @@
 import { UnimplementedError } from "../../../errors.ts";
 import type { AnyOp, Op } from "../../engine.ts";
 import type { ConvolutionWindow, Desc, MemoryFormat, PrimitiveDesc, Session } from "../native/oneDnn.ts";
-import type { Plan, Value } from "../plan.ts";
+import type { Value } from "../plan.ts";
 import { fusable } from "./activations.ts";
 import type { BuildContext, Part } from "./op.ts";
 
@@ -39,29 +39,6 @@ export function forwardOf({ plan, training, format }: BuildContext, weighted: We
 /** True if the library has the forward primitive. */
 export function hasForward(context: BuildContext, weighted: Weighted): boolean {
   return orUnimplemented(() => forwardOf(context, weighted)) !== undefined;
-}
-
-/** Slow implementations, the worst first: plain loops, and matrix products of copied windows. */
-const slow = [/(^|_)ref/, /(^|:)gemm/];
-
-/**
- * The first candidate with an optimized kernel, or else the best of them. The choice depends only on the request, the library and the processor, not on
- * a timing.
- */
-export function fastest<C extends { readonly primitiveDesc: PrimitiveDesc }>(plan: Plan, candidates: Iterable<C>): C {
-  const kept: C[] = [];
-  const rank = ({ primitiveDesc }: C) => {
-    const name = plan.session.implementation(primitiveDesc);
-    const index = slow.findIndex((pattern) => pattern.test(name));
-    return index < 0 ? slow.length : index;
-  };
-  for (const candidate of candidates) {
-    if (rank(candidate) === slow.length) return candidate;
-    kept.push(candidate);
-  }
-  const [first, ...others] = kept;
-  if (!first) throw new Error("nothing to choose from");
-  return others.reduce((best, next) => (rank(next) > rank(best) ? next : best), first);
 }
 
 /** Layout of an output. Inner products keep row order, for which the library has one weight layout in all three directions. */

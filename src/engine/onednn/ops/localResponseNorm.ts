@@ -3,7 +3,7 @@ import type { Op } from "../../engine.ts";
 import type { Desc, MemoryFormat } from "../native/oneDnn.ts";
 import { channelsLast } from "../parts.ts";
 import type { Plan, Value } from "../plan.ts";
-import { fastest } from "./convOrLinear.ts";
+import { fastest } from "./fastest.ts";
 import type { Builder, OpContext } from "./op.ts";
 
 /** Normalisation over neighbouring channels; training stores the denominators. */
@@ -42,7 +42,7 @@ interface Grouped {
 
 /**
  * The layout, and the primitive of the forward pass in it. Training leaves a layout for which the library has only plain loops in the backward pass: with
- * AVX2 it has others for blocks of channels alone, which take a fortieth of the time.
+ * AVX2 it has others for blocks of channels alone.
  */
 function formOf(context: OpContext, options: Op<"localResponseNorm">["options"], given: Value) {
   const { plan, training } = context;

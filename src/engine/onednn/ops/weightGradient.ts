@@ -2,7 +2,8 @@
 import type { Desc, MemoryFormat, PrimitiveDesc, WeightedOp } from "../native/oneDnn.ts";
 import { batchPart } from "../parts.ts";
 import type { Plan, Value } from "../plan.ts";
-import { fastest, forwardOf, orDirect, outputLayout, type Weighted } from "./convOrLinear.ts";
+import { forwardOf, orDirect, outputLayout, type Weighted } from "./convOrLinear.ts";
+import { fastest } from "./fastest.ts";
 import type { BuildContext } from "./op.ts";
 
 /** Plan of computing the gradients of weights and bias, which are always f32. */
